@@ -1,0 +1,1 @@
+"""Samples, the engines that make them and the shards that hold them."""

@@ -1,0 +1,1 @@
+"""Pages, tiles and lines, drawn from plain text and fonts."""
