@@ -90,7 +90,9 @@ class Sample:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind {self.kind!r} of {self.id!r}: must be one of {', '.join(KINDS)}")
+            raise ValueError(
+                f"kind {self.kind!r} of {self.id!r}: must be one of {', '.join(KINDS)}"
+            )
         if self.format not in FORMATS:
             raise ValueError(
                 f"format {self.format!r} of {self.id!r}: must be one of {', '.join(FORMATS)}"
@@ -162,7 +164,9 @@ def write_samples(samples: Sequence[Sample], path: Path) -> None:
     Bytes depend on the version of pyarrow, which a generated set's manifest therefore names.
     """
     pa, pq = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
-    table = pa.Table.from_pylist([row_from_sample(sample) for sample in samples], schema=arrow_schema())
+    table = pa.Table.from_pylist(
+        [row_from_sample(sample) for sample in samples], schema=arrow_schema()
+    )
     pq.write_table(
         table,
         path,
