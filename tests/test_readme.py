@@ -1,0 +1,153 @@
+"""What the documents promise holds: commands, options, files, links, examples in docstrings."""
+
+import doctest
+import functools
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+)
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+# The installed script may be another version's; this is the tree under test.
+RUN_VARY = "import sys; from vary.cli.main import main; sys.argv[0] = 'vary'; main()"
+MODULES_WITH_EXAMPLES = sorted(
+    path
+    for path in (ROOT / "src").rglob("*.py")
+    if re.search(r"^\s*>>> ", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
+
+
+def fences(path: Path, *languages: str) -> list[str]:
+    """Return the code blocks of a document in any of the languages."""
+    found = FENCE.findall(path.read_text(encoding="utf-8"))
+    return [code for language, code in found if language in languages]
+
+
+def shell_lines(path: Path) -> Iterator[list[str]]:
+    """Yield the words of each command in the shell blocks of a document."""
+    for block in fences(path, "sh", "bash", "console"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.removeprefix("$ "), comments=True)
+            if words:
+                yield words
+
+
+def vary_commands() -> list[list[str]]:
+    """Return the words behind `vary` of each command that the documents show."""
+    commands = [
+        words[1:] for path in DOCUMENTS for words in shell_lines(path) if words[0] == "vary"
+    ]
+    unique = {tuple(words) for words in commands}
+    return [list(words) for words in sorted(unique)]
+
+
+@functools.cache
+def help_text(*command: str) -> str | None:
+    """Return the help of a command, None where there is no such command."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_VARY, *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"},
+    )
+    return done.stdout if done.returncode == 0 else None
+
+
+def deepest_command(words: list[str]) -> tuple[str, ...]:
+    """Return the longest leading part of the words (two at most) that names a command."""
+    names = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
+    for length in range(len(names), 0, -1):
+        text = help_text(*names[:length])
+        # A command that takes arguments swallows the next word and shows its own help.
+        if text is not None and f"{' '.join(names[:length])} [" in text:
+            return tuple(names[:length])
+    return ()
+
+
+def test_the_two_commands_come_first():
+    for name in ("README.md", "README.zh.md"):
+        assert fences(ROOT / name, "sh")[0] == "make demo\nmake test\n"
+
+
+def test_both_languages_show_the_same_code_and_figures():
+    english, chinese = (ROOT / name for name in ("README.md", "README.zh.md"))
+    assert FENCE.findall(english.read_text("utf-8")) == FENCE.findall(chinese.read_text("utf-8"))
+    links = [LINK.findall(path.read_text("utf-8"))[1:] for path in (english, chinese)]
+    assert links[0] == links[1]
+    rows = [
+        [
+            re.findall(r"\d+\.\d+", line)
+            for line in path.read_text("utf-8").splitlines()
+            if "|" in line
+        ]
+        for path in (english, chinese)
+    ]
+    assert rows[0] == rows[1], "the tables of the two languages hold different figures"
+
+
+@pytest.mark.parametrize("words", vary_commands(), ids=" ".join)
+def test_commands_and_their_options_exist(words):
+    command = deepest_command(words)
+    assert command, f"there is no command `vary {words[0]}`"
+    text = help_text(*command)
+    options = [word.split("=")[0] for word in words if word.startswith("--")]
+    missing = [option for option in options if not re.search(rf"{option}\b", text)]
+    assert not missing, f"vary {' '.join(command)} does not know {missing}:\n{text}"
+
+
+def test_an_unknown_command_would_be_seen():
+    assert help_text("raed") is None
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    shown = {words[1] for path in DOCUMENTS for words in shell_lines(path) if words[0] == "make"}
+    assert shown <= targets
+
+
+def test_files_in_commands_exist():
+    words = {word for path in DOCUMENTS for line in shell_lines(path) for word in line}
+    named = {
+        word for word in words if re.match(r"(examples|recipes|benchmarks|scripts|tests)/", word)
+    }
+    assert sorted(word for word in named if not (ROOT / word).exists()) == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(path):
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    links = [link for link in LINK.findall(text) if not re.match(r"[a-z]+:", link)]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_python_of_the_readme_reads_the_example(monkeypatch, capsys):
+    (code,) = fences(ROOT / "README.md", "python")
+    monkeypatch.chdir(ROOT)
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    printed = capsys.readouterr().out
+    assert printed.startswith("1 ok ")
+    assert "vocabular" in printed
+
+
+@pytest.mark.parametrize("path", MODULES_WITH_EXAMPLES, ids=lambda path: path.stem)
+def test_examples_in_docstrings(path):
+    parts = path.relative_to(ROOT / "src").with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    results = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert results.attempted
+    assert not results.failed
