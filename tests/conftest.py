@@ -1,0 +1,117 @@
+"""Documents made on the spot, and a recognizer that needs no model."""
+
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+
+class InkRecognizer:
+    """Answers with what it measures on the pixels; it knows nothing else of the document."""
+
+    tasks = ("ocr",)
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.strips: list[np.ndarray] = []
+
+    @staticmethod
+    def text_of(strip: np.ndarray) -> str:
+        return f"w{strip.shape[1]}i{zlib.crc32(np.ascontiguousarray(strip).tobytes()):08x}"
+
+    def read(self, strips: Sequence[np.ndarray]) -> list[SimpleNamespace]:
+        self.batches.append(len(strips))
+        self.strips += strips
+        return [self.answer(strip) for strip in strips]
+
+    def answer(self, strip: np.ndarray) -> SimpleNamespace:
+        text = self.text_of(strip)
+        return SimpleNamespace(
+            text=text, decoder="lm", confidence=0.5, status="ok", draft="d" + text
+        )
+
+
+@pytest.fixture
+def recognizer() -> InkRecognizer:
+    return InkRecognizer()
+
+
+@pytest.fixture(scope="session")
+def draw_page() -> Callable[..., Image.Image]:
+    """Return a function that draws lines of text on a white page."""
+
+    def draw(
+        lines: Sequence[str], size: tuple[int, int] = (900, 600), font_px: int = 30
+    ) -> Image.Image:
+        image = Image.new("L", size, 255)
+        font = ImageFont.load_default(font_px)
+        pen = ImageDraw.Draw(image)
+        for row, line in enumerate(lines):
+            pen.text((60, 50 + row * font_px * 1.6), line, font=font, fill=0)
+        return image
+
+    return draw
+
+
+def _object(number: int, body: bytes) -> bytes:
+    return b"%d 0 obj\n%s\nendobj\n" % (number, body)
+
+
+def _stream(entries: bytes, content: bytes) -> bytes:
+    return b"<< %s /Length %d >>\nstream\n%s\nendstream" % (entries, len(content), content)
+
+
+def _page_objects(first: int, page: Image.Image | None, hidden_text: str) -> list[bytes]:
+    """Return a page, its content and its picture; None gives something that is no page."""
+    if page is None:
+        return [_object(first, b"42")]
+    grey = page.convert("L")
+    content = b"q 612 0 0 792 0 0 cm /Im Do Q BT 3 Tr /F 12 Tf 50 700 Td (%s) Tj ET"
+    picture = b"/Type /XObject /Subtype /Image /ColorSpace /DeviceGray /BitsPerComponent 8 "
+    picture += b"/Filter /FlateDecode /Width %d /Height %d" % grey.size
+    resources = b"<< /XObject << /Im %d 0 R >> /Font << /F 3 0 R >> >>" % (first + 2)
+    entries = b"/Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources %s /Contents %d 0 R"
+    return [
+        _object(first, b"<< %s >>" % (entries % (resources, first + 1))),
+        _object(first + 1, _stream(b"", content % hidden_text.encode())),
+        _object(first + 2, _stream(picture, zlib.compress(grey.tobytes()))),
+    ]
+
+
+@pytest.fixture(scope="session")
+def write_pdf() -> Callable[..., Path]:
+    """Return a function that writes a PDF whose pages are pictures over an invisible text."""
+
+    def write(
+        path: Path,
+        pages: Sequence[Image.Image | None],
+        hidden_text: str = "",
+        has_password: bool = False,
+    ) -> Path:
+        objects = [b"", b"", _object(3, b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")]
+        kids = []
+        for page in pages:
+            first = len(objects) + 1
+            kids.append(b"%d 0 R" % first)
+            objects += _page_objects(first, page, hidden_text)
+        objects[0] = _object(1, b"<< /Type /Catalog /Pages 2 0 R >>")
+        tree = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(kids))
+        objects[1] = _object(2, tree)
+        data, offsets = b"%PDF-1.4\n", []
+        for item in objects:
+            offsets.append(len(data))
+            data += item
+        table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+        head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+        lock = b"/ID [<00> <00>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>"
+        locked = lock % (b"11" * 32, b"22" * 32) if has_password else b""
+        trailer = b"trailer\n<< /Size %d /Root 1 0 R %s >>\n" % (len(objects) + 1, locked)
+        end = b"startxref\n%d\n%%%%EOF\n" % len(data)
+        path.write_bytes(data + head + table + trailer + end)
+        return path
+
+    return write
