@@ -1,0 +1,307 @@
+"""The reader: pages in, text out, by a recognizer of strips that hold one line each.
+
+A page that cannot be read becomes a result that says why; no page is left out.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from vary.checkpoints import find_checkpoint
+from vary.errors import VaryError
+from vary.read.cutting import CuttingConfig, PageLayout, cut_page, tile_strip
+from vary.read.documents import Document, DocumentConfig, open_document, select_pages
+from vary.read.joining import join_lines
+from vary.read.loops import find_repeated_lines
+from vary.read.results import (
+    DocumentResult,
+    LineResult,
+    PageResult,
+    Status,
+    escape_markdown,
+    mean_confidence,
+)
+
+if TYPE_CHECKING:
+    from vary.read.recognizer import LineRecognizer, Recognition
+
+# Small pages share batches, but only so many wait: each holds its pixels (25 MB at most).
+MAX_WAITING_PAGES = 4
+DEFAULT_BATCH_SIZE = 32
+DEFAULT_TASK = "ocr"
+
+
+@dataclass
+class _Page:
+    """A page on its way."""
+
+    number: int
+    seconds: float = 0.0
+    layout: PageLayout | None = None
+    strips: Sequence[np.ndarray] = ()
+    recognitions: "Sequence[Recognition]" = ()
+    failure: str = ""
+
+
+class Reader:
+    """Reads documents from their pixels.
+
+    Args:
+        recognizer: reads strips; `tasks` names what it was trained for.
+        batch_size: strips that go through the model together.
+        model: what the results call the recognizer.
+        documents: how large pages are rendered.
+        cutting: how pages are cut into lines.
+
+    Example:
+        >>> reader = Reader.from_pretrained("nano")  # doctest: +SKIP
+        >>> for page in reader.read("paper.pdf", pages="1-3"):  # doctest: +SKIP
+        ...     print(page.page, page.status, page.text)
+    """
+
+    def __init__(
+        self,
+        recognizer: "LineRecognizer",
+        *,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        model: str = "",
+        documents: DocumentConfig | None = None,
+        cutting: CuttingConfig | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise VaryError(f"a batch size of {batch_size} reads nothing; give 1 or more")
+        self.recognizer = recognizer
+        self.batch_size = batch_size
+        self.model = model
+        self.documents = documents or DocumentConfig()
+        self.cutting = cutting or CuttingConfig()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path = "nano",
+        *,
+        device: str = "auto",
+        batch_size: int = DEFAULT_BATCH_SIZE,
+    ) -> "Reader":
+        """Return a reader with a bundled checkpoint or one of a folder.
+
+        Raises:
+            VaryError: there is no such checkpoint, or no such device.
+        """
+        path = find_checkpoint(name_or_path)
+        from vary.read.recognizer import load_recognizer  # noqa: PLC0415 - imports torch
+
+        recognizer = load_recognizer(path, device)
+        return cls(recognizer, batch_size=batch_size, model=str(name_or_path))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What the checkpoint was trained for."""
+        return tuple(getattr(self.recognizer, "tasks", (DEFAULT_TASK,)))
+
+    def check_task(self, task: str) -> None:
+        """Refuse a task that the checkpoint was not trained for.
+
+        Raises:
+            VaryError: naming those that it was.
+        """
+        if task not in self.tasks:
+            raise VaryError(
+                f"task {task!r} is not one that model {self.model or 'in use'!r} was trained for; "
+                f"it knows {', '.join(self.tasks)}: choose one of these, or another model"
+            )
+
+    def read(
+        self,
+        source: str | Path | Image.Image | np.ndarray,
+        pages: str | Sequence[int] | None = None,
+    ) -> Iterator[PageResult]:
+        """Open a document and return an iterator over the results of its pages, in their order.
+
+        Args:
+            source: a PDF or image file, or an image: of Pillow, or an array (H, W) or (H, W, 3).
+            pages: numbers from 1, a text such as ``1-5``, or None for all.
+
+        Raises:
+            InputError: the document cannot be opened, or has no such page. A page that cannot be
+                read raises nothing: its result has the status `failed` and says why.
+            VaryError: `pages` is not understood.
+        """
+        document = open_document(source, self.documents)
+        try:
+            numbers = select_pages(pages, document)
+        except VaryError:
+            document.close()
+            raise
+        return self._read_and_close(document, numbers)
+
+    def read_document(
+        self,
+        source: str | Path | Image.Image | np.ndarray,
+        pages: str | Sequence[int] | None = None,
+    ) -> DocumentResult:
+        """Return all of `read` at once."""
+        return DocumentResult.collect(self.read(source, pages))
+
+    def _read_and_close(self, document: Document, numbers: Iterable[int]) -> Iterator[PageResult]:
+        with document:
+            yield from self.read_pages(document, numbers)
+
+    def read_pages(self, document: Document, numbers: Iterable[int]) -> Iterator[PageResult]:
+        """Yield the results of the pages of an open document, a few pages in memory at a time."""
+        waiting: list[_Page] = []
+        for number in numbers:
+            waiting.append(self._cut(document, number))
+            num_strips = sum(len(page.strips) for page in waiting)
+            if num_strips >= self.batch_size or len(waiting) >= MAX_WAITING_PAGES:
+                yield from self._finish(document, waiting)
+                waiting = []
+        yield from self._finish(document, waiting)
+
+    def _cut(self, document: Document, number: int) -> _Page:
+        page = _Page(number)
+        start = time.perf_counter()
+        try:
+            page.layout = cut_page(document.page(number), self.cutting)
+            if not page.layout.blank:
+                page.strips = [tile_strip(page.layout, tile) for tile in page.layout.tiles]
+        except Exception as error:  # one page must not stop the others: the result says why
+            page.failure = _reason(error)
+        page.seconds = time.perf_counter() - start
+        return page
+
+    def _finish(self, document: Document, pages: list[_Page]) -> Iterator[PageResult]:
+        readable = [page for page in pages if not page.failure and page.strips]
+        try:
+            self._recognize(readable)
+        except Exception:  # whose fault it was shows when each page goes alone
+            for page in readable:
+                try:
+                    self._recognize([page])
+                except Exception as error:
+                    page.failure = _reason(error)
+        for page in pages:
+            yield self._result(document, page)
+
+    def _recognize(self, pages: Sequence[_Page]) -> None:
+        start = time.perf_counter()
+        strips = [strip for page in pages for strip in page.strips]
+        recognitions = self._read_strips(strips)
+        seconds_per_strip = (time.perf_counter() - start) / max(1, len(strips))
+        for page in pages:
+            count = len(page.strips)
+            page.recognitions, recognitions = recognitions[:count], recognitions[count:]
+            page.seconds += seconds_per_strip * count
+
+    def _read_strips(self, strips: Sequence[np.ndarray]) -> "list[Recognition]":
+        """Return the recognitions of strips; those of like width share a batch, to pad little."""
+        order = sorted(range(len(strips)), key=lambda index: strips[index].shape[1])
+        num_batches = math.ceil(len(strips) / self.batch_size)
+        by_index: dict[int, Recognition] = {}
+        for batch in np.array_split(np.array(order, dtype=int), num_batches) if strips else ():
+            answers = self.recognizer.read([strips[index] for index in batch])
+            assert len(answers) == len(batch), "a recognizer gives one answer per strip"
+            by_index.update(zip(batch.tolist(), answers, strict=True))
+        return [by_index[index] for index in range(len(strips))]
+
+    def _result(self, document: Document, page: _Page) -> PageResult:
+        head: dict[str, Any] = {
+            "input": document.name,
+            "page": page.number,
+            "num_pages": document.num_pages,
+            "seconds": page.seconds,
+            "model": self.model,
+        }
+        if not page.failure:
+            try:
+                return _assemble(page, document.note, head)
+            except Exception as error:  # joining is ours, but a page that breaks it is not lost
+                page.failure = _reason(error)
+        return PageResult(**head, status="failed", reason=page.failure)
+
+
+def _assemble(page: _Page, note: str, head: dict[str, Any]) -> PageResult:
+    layout = page.layout
+    assert layout is not None
+    where: dict[str, Any] = {"size": layout.size, "angle_deg": layout.angle_deg}
+    if not page.recognitions:
+        status: Status = "blank" if layout.blank else "ok"
+        reasons = [note, "" if layout.blank else "no line of text was found"]
+        return PageResult(**head, **where, status=status, reason=_join(reasons))
+    texts = [recognition.text for recognition in page.recognitions]
+    repeats = find_repeated_lines(texts, [_ink_aspect(tile.ink) for tile in layout.tiles])
+    for index in repeats:
+        texts[index] = ""
+    lines = _lines(page, layout, texts, set(repeats))
+    status, reason = _page_status(lines)
+    return PageResult(
+        **head,
+        **where,
+        status=status,
+        reason=_join([note, reason]),
+        text=join_lines(layout, texts, style="lines"),
+        markdown=escape_markdown(join_lines(layout, texts, style="paragraphs")),
+        confidence=mean_confidence(lines),
+        decoder="ctc" if any(line.decoder == "ctc" for line in lines) else "lm",
+        lines=lines,
+        draft=join_lines(layout, [line.draft for line in lines], style="lines"),
+    )
+
+
+def _lines(
+    page: _Page, layout: PageLayout, texts: Sequence[str], repeats: set[int]
+) -> tuple[LineResult, ...]:
+    lines = []
+    for index, (tile, found) in enumerate(zip(layout.tiles, page.recognitions, strict=True)):
+        line = LineResult(
+            box=tile.ink,
+            text=texts[index],
+            confidence=float(found.confidence),
+            decoder=found.decoder,
+            status="loop" if index in repeats else found.status,
+            line=tile.line,
+            paragraph=tile.paragraph,
+            draft=found.draft,
+        )
+        lines.append(line)
+    return tuple(lines)
+
+
+def _page_status(lines: Sequence[LineResult]) -> tuple[Status, str]:
+    loops = [line.line + 1 for line in lines if line.status == "loop"]
+    truncated = [line.line + 1 for line in lines if line.status == "truncated"]
+    reasons = []
+    if loops:
+        reasons.append(f"a repetition was cut in line {_numbers(loops)}")
+    if truncated:
+        reasons.append(f"the text is longer than what may be written in line {_numbers(truncated)}")
+    status: Status = "loop" if loops else "truncated" if truncated else "ok"
+    return status, _join(reasons)
+
+
+def _numbers(numbers: Iterable[int], at_most: int = 10) -> str:
+    distinct = sorted(set(numbers))
+    more = f" and {len(distinct) - at_most} more" if len(distinct) > at_most else ""
+    return ", ".join(str(number) for number in distinct[:at_most]) + more
+
+
+def _ink_aspect(ink: tuple[int, int, int, int]) -> float:
+    x0, y0, x1, y1 = ink
+    return max(1, x1 - x0) / max(1, y1 - y0)
+
+
+def _join(reasons: Iterable[str]) -> str:
+    return "; ".join(reason for reason in reasons if reason)
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong in a line; errors that are not ours say their kind."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, VaryError) else f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,0 +1,241 @@
+"""What reading gives, and the forms it is written in."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+Status = Literal["ok", "blank", "truncated", "loop", "failed"]
+Format = Literal["txt", "md", "json", "jsonl"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+PAGE_BREAK = "\f"
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """The text of one tile: a line, a part of a long line, or lines that could not be cut apart.
+
+    Attributes:
+        box: x0, y0, x1, y1 of the ink, half-open, in pixels of the page as it was read.
+        text: what stands there.
+        confidence: 0 to 1.
+        decoder: `lm`, or `ctc` where the language model's text was not used.
+        status: `ok`, `truncated` (the text is longer than what may be written) or `loop`.
+        line: number of the visual line on the page, from 0; parts of a long line share it.
+        paragraph: number of the paragraph on the page, from 0.
+        draft: what the CTC head alone read.
+    """
+
+    box: tuple[int, int, int, int]
+    text: str
+    confidence: float
+    decoder: str = "lm"
+    status: str = "ok"
+    line: int = 0
+    paragraph: int = 0
+    draft: str = ""
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """One page, read or not.
+
+    Attributes:
+        input: the document's path, or what stands for it.
+        page: number in the document, from 1.
+        num_pages: of the document, however many were asked for.
+        status: `ok`; `blank` (no ink: not sent to the model); `truncated` (a line's text was
+            longer than what may be written); `loop` (a repetition was cut at its start); `failed`.
+        reason: why it is not `ok`, or what else to know; empty for most pages.
+        text: one visual line per line, an empty line between paragraphs.
+        markdown: paragraphs as lines of their own, hyphens at line ends undone.
+        confidence: mean of the lines' by characters; None for a page without lines.
+        decoder: `lm`, or `ctc` if that was used for any line; None for a page without lines.
+        seconds: spent on this page.
+        size: width and height in pixels of the page as it was read; (0, 0) if it failed early.
+        angle_deg: skew that was taken out; the boxes refer to the page after that.
+        lines: in reading order.
+        draft: the page's text by the CTC head alone, in the form of `text`.
+        model: what read it.
+    """
+
+    input: str
+    page: int
+    num_pages: int
+    status: Status
+    reason: str = ""
+    text: str = ""
+    markdown: str = ""
+    confidence: float | None = None
+    decoder: str | None = None
+    seconds: float = 0.0
+    size: tuple[int, int] = (0, 0)
+    angle_deg: float = 0.0
+    lines: tuple[LineResult, ...] = ()
+    draft: str = ""
+    model: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the page as plain values, without what belongs to the document."""
+        return {
+            "page": self.page,
+            "status": self.status,
+            "reason": self.reason,
+            "text": self.text,
+            "confidence": None if self.confidence is None else round(self.confidence, 4),
+            "decoder": self.decoder,
+            "decoders": dict(sorted(Counter(line.decoder for line in self.lines).items())),
+            "seconds": round(self.seconds, 3),
+            "size": list(self.size),
+            "angle_deg": round(self.angle_deg, 3),
+            "lines": [_line_dict(line) for line in self.lines],
+        }
+
+
+def _line_dict(line: LineResult) -> dict[str, Any]:
+    return {
+        "line": line.line,
+        "paragraph": line.paragraph,
+        "box": list(line.box),
+        "text": line.text,
+        "confidence": round(line.confidence, 4),
+        "decoder": line.decoder,
+        "status": line.status,
+    }
+
+
+def mean_confidence(lines: Sequence[LineResult]) -> float | None:
+    """Return the mean confidence by characters (an empty line has one); None without lines."""
+    if not lines:
+        return None
+    weights = [max(1, len(line.text)) for line in lines]
+    weighted = sum(weight * line.confidence for weight, line in zip(weights, lines, strict=True))
+    return weighted / sum(weights)
+
+
+@dataclass(frozen=True)
+class DocumentResult:
+    """The pages of one document that were asked for, in order, none left out."""
+
+    input: str
+    num_pages: int
+    pages: tuple[PageResult, ...] = field(default=())
+
+    @classmethod
+    def collect(cls, pages: Iterable[PageResult]) -> "DocumentResult":
+        """Return the result of reading to the end.
+
+        Raises:
+            ValueError: there is not one page.
+        """
+        read = tuple(pages)
+        if not read:
+            raise ValueError("a document has at least one page; got none")
+        return cls(read[0].input, read[0].num_pages, read)
+
+    @property
+    def failed_pages(self) -> tuple[int, ...]:
+        """Numbers of the pages that could not be read."""
+        return tuple(page.page for page in self.pages if page.status == "failed")
+
+    @property
+    def text(self) -> str:
+        """The text of all pages, form feeds between them."""
+        return self.render("txt")
+
+    @property
+    def markdown(self) -> str:
+        """The Markdown of all pages, each under a comment with its number."""
+        return self.render("md")
+
+    def render(self, form: Format) -> str:
+        """Return the document as `txt`, `md`, `json` or `jsonl`."""
+        return "".join(render_pages(self.pages, form))
+
+    def write(self, path: Path, form: Format) -> None:
+        """Write the document beside `path` and rename it, so that no half of a file is left."""
+        write_beside(self.render(form), path)
+
+
+def write_beside(text: str, path: Path) -> None:
+    """Write a whole file or none."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    part.replace(path)
+
+
+def render_pages(pages: Iterable[PageResult], form: Format) -> Iterator[str]:
+    """Yield a document piece by piece while its pages come in.
+
+    Args:
+        pages: of one document.
+        form: `txt`: form feeds between pages; `md`: a comment with its number before each page;
+            `json`: one object; `jsonl`: one object per page.
+
+    Raises:
+        ValueError: another form.
+    """
+    renderers = {"txt": _txt, "md": _md, "json": _json, "jsonl": _jsonl}
+    if form not in renderers:
+        raise ValueError(f"unknown format {form!r}; known are {', '.join(FORMATS)}")
+    return renderers[form](pages)
+
+
+def _txt(pages: Iterable[PageResult]) -> Iterator[str]:
+    for index, page in enumerate(pages):
+        if index:
+            yield PAGE_BREAK
+        if page.text:
+            yield page.text.rstrip("\n") + "\n"
+
+
+def _md(pages: Iterable[PageResult]) -> Iterator[str]:
+    for index, page in enumerate(pages):
+        if index:
+            yield "\n"
+        state = "" if page.status == "ok" else f": {page.status}"
+        if page.status == "failed":
+            state += f": {page.reason.replace('--', '- -')}"
+        if state or page.num_pages > 1:
+            yield f"<!-- page {page.page}{state} -->\n"
+            yield "\n" if page.markdown else ""
+        if page.markdown:
+            yield page.markdown.rstrip("\n") + "\n"
+
+
+def _json(pages: Iterable[PageResult]) -> Iterator[str]:
+    head: dict[str, Any] = {}
+    read = []
+    for page in pages:
+        head = {"input": page.input, "model": page.model, "num_pages": page.num_pages}
+        read.append(page.to_dict())
+    yield json.dumps({**head, "pages": read}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _jsonl(pages: Iterable[PageResult]) -> Iterator[str]:
+    for page in pages:
+        head = {"input": page.input, "model": page.model, "num_pages": page.num_pages}
+        yield json.dumps({**head, **page.to_dict()}, ensure_ascii=False) + "\n"
+
+
+_MARKS = re.compile(r"[\\*`]|<(?=[A-Za-z/!?])|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)")
+_LEADING_MARKS = re.compile(r"^(?=#{1,6}(\s|$)|>)", re.MULTILINE)
+_RULES = re.compile(r"^(?=([-=_])[\s\1]*$)", re.MULTILINE)
+
+
+def escape_markdown(text: str) -> str:
+    """Return text in which Markdown sees no emphasis, code, HTML, headings, quotes or rules.
+
+    Numbers and dashes at the start of a line stay: what looks like a list is one.
+    """
+    lines = "\n".join(line.strip() for line in text.split("\n"))
+    escaped = _MARKS.sub(lambda found: "\\" + found.group(), lines)
+    return _RULES.sub(r"\\", _LEADING_MARKS.sub(r"\\", escaped))
+
+
+def without_lines(page: PageResult) -> PageResult:
+    """Return the page without its lines: what is kept of a long document for a summary."""
+    return replace(page, lines=(), text="", markdown="", draft="")
