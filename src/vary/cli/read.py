@@ -1,0 +1,248 @@
+"""`vary read`: documents in, text out."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from vary.checkpoints import find_checkpoint
+from vary.errors import VaryError
+from vary.read.documents import open_document, parse_pages, select_pages
+from vary.read.inputs import ERRORS_FILE, Failure, OutputFolder, expand_inputs, output_names
+from vary.read.results import FORMATS, Format, PageResult, render_pages
+
+if TYPE_CHECKING:
+    from vary.read.reader import Reader
+
+EXIT_FAILED = 1
+TASKS = ("ocr", "markdown", "chart", "ask")
+
+
+def read(
+    inputs: Annotated[
+        list[Path], typer.Argument(help="PDFs, images, or folders of them.", show_default=False)
+    ],
+    model: Annotated[
+        str, typer.Option(help="A bundled checkpoint's name, or the folder of one.")
+    ] = "nano",
+    task: Annotated[
+        str, typer.Option(help=f"{', '.join(TASKS)}: as far as the model knows it.")
+    ] = "ocr",
+    prompt: Annotated[
+        str | None, typer.Option(help="The question of --task ask.", show_default=False)
+    ] = None,
+    pages: Annotated[
+        str | None, typer.Option(help="Such as 3, 1-5, 2,7-9 or 4-.", show_default="all")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for one file per input. Needed when there are several."),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help=", ".join(FORMATS))] = "txt",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")] = "auto",
+    batch_size: Annotated[int, typer.Option(help="Lines read together.", min=1)] = 32,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Read again what --out holds already.")
+    ] = False,
+) -> None:
+    """Read PDFs, images and folders of them into text, from their pixels alone.
+
+    One input goes to the terminal; with --out DIR each goes into a file named after it.
+
+    What DIR holds already is skipped: the same command goes on after a stop.
+
+    Exit status: 0 all read, 1 some failed, 2 wrong usage.
+    """
+    chosen = _check_options(task, prompt, pages, form)
+    files, failures = _collect(inputs, out)
+    find_checkpoint(model)
+    settings = {"model": model, "task": task, "pages": pages, "format": form}
+    folder = OutputFolder(out, settings) if out is not None else None
+    batch = _Batch(pages, chosen, folder)
+    for failure in failures:
+        batch.fail(failure)
+    todo = batch.plan(files, overwrite)
+    if todo:
+        reader = load_reader(model, device, batch_size)
+        reader.check_task(task)
+        batch.read(reader, todo)
+    batch.report()
+    raise typer.Exit(EXIT_FAILED if batch.num_failures else 0)
+
+
+def load_reader(model: str, device: str, batch_size: int) -> "Reader":
+    """Return the reader; imports torch."""
+    from vary.read.reader import Reader
+
+    return Reader.from_pretrained(model, device=device, batch_size=batch_size)
+
+
+def _check_options(task: str, prompt: str | None, pages: str | None, form: str) -> Format:
+    if task not in TASKS:
+        raise VaryError(f"--task {task!r} is not known; choose among {', '.join(TASKS)}")
+    if prompt is not None and task != "ask":
+        raise VaryError(f"--prompt belongs to --task ask; --task {task} asks nothing: leave it out")
+    if task == "ask" and not prompt:
+        raise VaryError('--task ask needs a question; give it with --prompt "..."')
+    if pages is not None:
+        parse_pages(pages)
+    for known in FORMATS:
+        if form == known:
+            return known
+    raise VaryError(f"--format {form!r} is not known; choose among {', '.join(FORMATS)}")
+
+
+def _collect(inputs: list[Path], out: Path | None) -> tuple[list[Path], list[Failure]]:
+    is_many = len(inputs) > 1 or inputs[0].is_dir()
+    if is_many and out is None:
+        raise VaryError(
+            "several inputs, or a folder, do not go to the terminal; name a folder with --out DIR"
+        )
+    return expand_inputs(inputs)
+
+
+@dataclass
+class _Batch:
+    """The reading of some inputs, with what went wrong on the way."""
+
+    pages: str | None
+    form: Format
+    folder: OutputFolder | None
+    console: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True))
+    num_failures: int = 0
+    num_skipped: int = 0
+    num_written: int = 0
+    names: dict[Path, str] = field(default_factory=dict)
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, emoji=False)
+
+    def fail(self, failure: Failure) -> None:
+        self.num_failures += 1
+        where = f"{failure.input}, page {failure.page}: " if failure.page else ""
+        self.say(f"failed: {where}{failure.reason}")
+        if self.folder:
+            self.folder.add_failure(failure)
+
+    def plan(self, files: list[Path], overwrite: bool) -> list[Path]:
+        """Return the files that are still to be read, and name the outputs of all."""
+        if self.folder is None:
+            return files
+        self.names = output_names(files, f".{self.form}")
+        todo = []
+        for file in files:
+            name = self.names[file]
+            if name != f"{file.stem}.{self.form}":
+                self.say(f"{file} goes to {name}: another input or file has the shorter name")
+            try:
+                if overwrite or not self.folder.is_done(name, file):
+                    todo.append(file)
+                else:
+                    self.num_skipped += 1
+                    self.say(
+                        f"skipped: {file}: {self.folder.folder / name} is there already "
+                        "(--overwrite reads it again)"
+                    )
+            except (VaryError, OSError) as error:
+                self.fail(Failure(str(file), str(error)))
+        return todo
+
+    def read(self, reader: "Reader", files: list[Path]) -> None:
+        with _progress(self.console) as progress:
+            inputs = progress.add_task("inputs", total=len(files), visible=len(files) > 1)
+            for file in files:
+                try:
+                    self._read_one(reader, file, progress)
+                except BrokenPipeError:
+                    raise  # whoever read our output is gone: nothing to go on for
+                except Exception as error:  # the edge: one bad input must not stop the batch
+                    self.fail(Failure(str(file), _told(file, error)))
+                progress.advance(inputs)
+
+    def _read_one(self, reader: "Reader", file: Path, progress: Progress) -> None:
+        with open_document(file, reader.documents) as document:
+            numbers = select_pages(self.pages, document)
+            bar = progress.add_task(file.name, total=len(numbers))
+            failed: list[int] = []
+            results = self._watch(reader.read_pages(document, numbers), failed)
+            shown = _advancing(results, progress, bar)
+            if self.folder is None:
+                for piece in render_pages(shown, self.form):
+                    typer.echo(piece, nl=False)
+            else:
+                text = "".join(render_pages(shown, self.form))
+                if len(failed) < len(numbers):
+                    self.folder.write(self.names[file], file, text, failed)
+                    self.num_written += 1
+            progress.remove_task(bar)
+
+    def _watch(self, results: Iterator[PageResult], failed: list[int]) -> Iterator[PageResult]:
+        """Pass pages on; say what is to be said of them."""
+        for page in results:
+            if page.status == "failed":
+                failed.append(page.page)
+                self.fail(Failure(page.input, page.reason, page.page))
+            elif page.reason or page.status != "ok":
+                said = ": ".join(part for part in (page.status, page.reason) if part)
+                self.say(f"{page.input}, page {page.page}: {said}")
+            yield page
+
+    def report(self) -> None:
+        if self.folder is None:
+            return
+        line = f"{self.num_written} read into {self.folder.folder}, {self.num_skipped} skipped"
+        if self.num_failures:
+            line += f", {self.num_failures} failures: see {self.folder.folder / ERRORS_FILE}"
+        self.say(line)
+
+
+def _told(file: Path, error: Exception) -> str:
+    """Return the message of an error of ours; of others, their kind and the file too."""
+    known = isinstance(error, VaryError)
+    return str(error) if known else f"{file}: {type(error).__name__}: {error}"
+
+
+def _advancing(
+    results: Iterator[PageResult], progress: Progress, bar: TaskID
+) -> Iterator[PageResult]:
+    for page in results:
+        progress.advance(bar)
+        yield page
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    """A bar on standard error, if that is a terminal.
+
+    Text for a terminal passes through the bar, so that they do not mix; text for a file or a pipe
+    must not: it would land on standard error.
+    """
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+        redirect_stderr=False,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        yield bar
