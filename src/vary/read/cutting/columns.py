@@ -1,0 +1,224 @@
+"""Ink -> regions in reading order: text columns parted where a true gutter runs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vary.read.cutting.layout import Box, CuttingConfig
+from vary.read.cutting.raster import Components
+
+_CELLS_PER_EM = 8
+_MAX_CANDIDATES = 8
+_MAX_DEPTH = 6
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The lines on one side of a gutter: boxes of rows, each (L,), and the side's extent."""
+
+    y0: np.ndarray
+    y1: np.ndarray
+    x0: np.ndarray
+    x1: np.ndarray
+
+    @property
+    def width(self) -> float:
+        return float(np.percentile(self.x1, 90) - np.percentile(self.x0, 10))
+
+    def share_starting(self, em_px: float) -> float:
+        """Return the share of lines that start near the side's left edge."""
+        return float((self.x0 <= np.percentile(self.x0, 20) + 2 * em_px).mean())
+
+    def share_full(self) -> float:
+        """Return the share of lines that reach the side's right edge."""
+        edge = np.percentile(self.x1, 90)
+        return float((self.x1 >= edge - 0.15 * self.width).mean())
+
+
+def group_rows(low: np.ndarray, high: np.ndarray, gap: float = 0.0) -> np.ndarray:
+    """Return the number of the band, from the top, that each interval [low, high) falls in.
+
+    Intervals share a band when they overlap or lie closer than `gap`.
+    """
+    order = np.argsort(low, kind="stable")
+    reach = np.maximum.accumulate(high[order])
+    starts = np.zeros(len(low), np.int64)
+    starts[1:] = low[order][1:] >= reach[:-1] + gap
+    bands = np.empty(len(low), np.int64)
+    bands[order] = np.cumsum(starts)
+    return bands
+
+
+def _side(parts: Components, ids: np.ndarray, em_px: float) -> _Side:
+    """Return the rows that the ink on one side forms; specks left out."""
+    tall = ids[parts.height[ids] >= 0.25 * em_px]
+    if not len(tall):
+        empty = np.zeros(0)
+        return _Side(empty, empty, empty, empty)
+    band = group_rows(parts.y0[tall], parts.y1[tall])
+    count = int(band.max()) + 1
+    y0, x0 = np.full(count, np.inf), np.full(count, np.inf)
+    y1, x1 = np.zeros(count), np.zeros(count)
+    np.minimum.at(y0, band, parts.y0[tall])
+    np.maximum.at(y1, band, parts.y1[tall])
+    np.minimum.at(x0, band, parts.x0[tall])
+    np.maximum.at(x1, band, parts.x1[tall])
+    return _Side(y0, y1, x0, x1)
+
+
+def _share_aligned(left: _Side, right: _Side, em_px: float) -> float:
+    """Return the share of the fewer lines that have a partner on the same baseline."""
+    few, many = (left, right) if len(left.y1) <= len(right.y1) else (right, left)
+    distance = np.abs(few.y1[:, None] - many.y1[None, :]).min(axis=1)
+    return float((distance <= 0.25 * em_px).mean())
+
+
+def _are_columns(left: _Side, right: _Side, em_px: float, config: CuttingConfig) -> bool:
+    """Return whether two sides are running text and not labels, numbers or cells.
+
+    Text columns are wide, begin on a common edge, and most of their lines are full; cells and
+    labels are ragged and stand on common baselines.
+    """
+    if min(len(left.y0), len(right.y0)) < config.gutter_lines:
+        return False
+    if min(left.width, right.width) < config.column_em * em_px:
+        return False
+    if min(left.share_starting(em_px), right.share_starting(em_px)) < 0.5:
+        return False
+    full = min(left.share_full(), right.share_full())
+    aligned = _share_aligned(left, right, em_px)
+    return full >= 0.5 or (aligned < 0.6 and full >= 0.3)
+
+
+class _Grid:
+    """Coarse occupancy of a region, to search tall blank stripes in."""
+
+    def __init__(self, parts: Components, ids: np.ndarray, em_px: float, gutter_px: float) -> None:
+        self.cell = max(1.0, em_px / _CELLS_PER_EM)
+        self.left, self.top = int(parts.x0[ids].min()), int(parts.y0[ids].min())
+        columns = int((parts.x1[ids].max() - self.left) / self.cell) + 1
+        rows = int((parts.y1[ids].max() - self.top) / self.cell) + 1
+        self.stripe = max(2, int(gutter_px / self.cell))
+        change = np.zeros((rows + 1, columns + 1), np.int32)
+        y0 = ((parts.y0[ids] - self.top) / self.cell).astype(np.int64)
+        x0 = ((parts.x0[ids] - self.left) / self.cell).astype(np.int64)
+        y1 = ((parts.y1[ids] - 1 - self.top) / self.cell).astype(np.int64) + 1
+        x1 = ((parts.x1[ids] - 1 - self.left) / self.cell).astype(np.int64) + 1
+        for y, x, sign in ((y0, x0, 1), (y0, x1, -1), (y1, x0, -1), (y1, x1, 1)):
+            np.add.at(change, (y, x), sign)
+        self.ink = (change.cumsum(axis=0).cumsum(axis=1) > 0)[:rows, :columns]
+        total = np.zeros((rows, columns + 1), np.int32)
+        np.cumsum(self.ink, axis=1, out=total[:, 1:])
+        width = max(0, columns + 1 - self.stripe)
+        right = total[:, self.stripe :][:, :width]
+        self.blank = right == total[:, :width]
+        self.two_sided = self.blank & (total[:, :width] > 0) & (right < total[:, -1:])
+
+    def best(self) -> tuple[int, Box] | None:
+        """Return the stripe with most rows that have ink on both sides: (rows, box in cells)."""
+        if not self.blank.size:
+            return None
+        score = np.zeros(self.blank.shape, np.int32)
+        running = np.zeros(self.blank.shape[1], np.int32)
+        for y in range(len(score)):
+            running = (running + self.two_sided[y]) * self.blank[y]
+            score[y] = running
+        end, x = (int(v) for v in np.unravel_index(np.argmax(score), score.shape))
+        if not score[end, x]:
+            return None
+        closed = np.flatnonzero(~self.blank[:, x])
+        y0 = int(closed[closed < end].max(initial=-1)) + 1
+        y1 = int(closed[closed > end].min(initial=len(score)))
+        free = ~self.ink[y0:y1].any(axis=0)
+        taken = np.flatnonzero(~free)
+        x0 = int(taken[taken < x].max(initial=-1)) + 1
+        x1 = int(taken[taken > x].min(initial=len(free)))
+        return int(score[end, x]), (x0, y0, x1, y1)
+
+    def strike(self, box: Box) -> None:
+        """Take a refused stripe out of the search."""
+        x0, y0, x1, y1 = box
+        left = max(0, x0 - self.stripe)
+        self.blank[y0:y1, left:x1] = False
+        self.two_sided[y0:y1, left:x1] = False
+
+    def to_pixels(self, box: Box) -> tuple[float, float, float, float]:
+        """Return a box of cells in page pixels."""
+        x0, y0, x1, y1 = (value * self.cell for value in box)
+        return x0 + self.left, y0 + self.top, x1 + self.left, y1 + self.top
+
+
+def _find_gutter(
+    parts: Components, ids: np.ndarray, em_px: float, config: CuttingConfig
+) -> tuple[float, float, float] | None:
+    """Return x, y0, y1 of the gutter between text columns that runs longest, if there is one."""
+    grid = _Grid(parts, ids, em_px, config.gutter_em * em_px)
+    x_middle = (parts.x0[ids] + parts.x1[ids]) / 2
+    y_middle = (parts.y0[ids] + parts.y1[ids]) / 2
+    for _ in range(_MAX_CANDIDATES):
+        found = grid.best()
+        if found is None or found[0] * grid.cell < config.gutter_lines * 0.5 * em_px:
+            return None
+        x0, y0, x1, y1 = grid.to_pixels(found[1])
+        x = (x0 + x1) / 2
+        inside = (y_middle >= y0) & (y_middle < y1)
+        left = _side(parts, ids[inside & (x_middle < x)], em_px)
+        right = _side(parts, ids[inside & (x_middle >= x)], em_px)
+        if _are_columns(left, right, em_px, config):
+            return x, y0, y1
+        grid.strike(found[1])
+    return None
+
+
+def _trim_head_and_foot(
+    parts: Components, ids: np.ndarray, em_px: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (head, body, foot): single lines at the ends that a clear gap parts from the text.
+
+    Running heads and page numbers would otherwise be read with the column they stand over.
+    """
+    head = foot = ids[:0]
+    for end in (0, 1):
+        for _ in range(2):
+            band = group_rows(parts.y0[ids], parts.y1[ids], gap=0.8 * em_px)
+            last = int(band.max())
+            if last == 0:
+                break
+            group = band == (0 if end == 0 else last)
+            chosen = ids[group]
+            tall = parts.y1[chosen].max() - parts.y0[chosen].min()
+            if tall > 1.8 * em_px:
+                break
+            ids = ids[~group]
+            if end == 0:
+                head = np.concatenate([head, chosen])
+            else:
+                foot = np.concatenate([chosen, foot])
+    return head, ids, foot
+
+
+def find_regions(
+    parts: Components, ids: np.ndarray, em_px: float, config: CuttingConfig, depth: int = 0
+) -> list[np.ndarray]:
+    """Return the parts' indices region by region, in reading order; no region has columns.
+
+    A gutter parts its region in what lies above it, the left side, the right side, and what
+    lies below; each of these is searched again (three columns, columns under columns).
+    """
+    if not len(ids):
+        return []
+    if depth >= _MAX_DEPTH:
+        return [ids]
+    gutter = _find_gutter(parts, ids, em_px, config)
+    if gutter is None:
+        return [ids]
+    x, y0, y1 = gutter
+    x_middle = (parts.x0[ids] + parts.x1[ids]) / 2
+    y_middle = (parts.y0[ids] + parts.y1[ids]) / 2
+    above, below = ids[y_middle < y0], ids[y_middle >= y1]
+    head, body, foot = _trim_head_and_foot(parts, ids[(y_middle >= y0) & (y_middle < y1)], em_px)
+    middle = (parts.x0[body] + parts.x1[body]) / 2
+    regions: list[np.ndarray] = []
+    for part in (above, head, body[middle < x], body[middle >= x], foot, below):
+        regions += find_regions(parts, part, em_px, config, depth + 1)
+    return regions
