@@ -1,0 +1,180 @@
+"""`vary data`: make training data with an engine, look at it, count it, check it."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from vary.errors import VaryError
+
+if TYPE_CHECKING:
+    from vary.data.engines.page.engine import PageEngine
+    from vary.data.inspect import SetStats
+    from vary.data.manifest import Manifest
+    from vary.data.shards import Run
+
+# Indices per shard: files of some tens of megabytes, and a stopped run loses little.
+SHARD_SIZES = {"page": 128, "tile": 2048, "line": 4096}
+
+app = typer.Typer(no_args_is_help=True, help="Make training data, look at it, check it.")
+
+
+@app.callback()
+def data() -> None:
+    """Make training data with an engine, look at it, count it, check it."""
+
+
+@app.command()
+def page(
+    text: Annotated[Path, typer.Option(help="Folder of *.txt files, one paragraph per line.")],
+    out: Annotated[Path, typer.Option(help="Folder of the set; goes on if it was begun.")],
+    count: Annotated[int, typer.Option(help="How many indices to try.")],
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")],
+    kind: Annotated[str, typer.Option(help="page, tile (2-4 lines) or line.")] = "page",
+    workers: Annotated[int, typer.Option(help="Processes; changes nothing in the bytes.")] = 1,
+    fonts: Annotated[
+        list[Path] | None, typer.Option(help="Font folder (repeatable); else the system's.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Language of the text.")] = "en",
+    target: Annotated[str, typer.Option(help="lines (as drawn) or paragraphs.")] = "lines",
+    dpi: Annotated[str, typer.Option(help="Resolution: a number or a range.")] = "72-200",
+    columns: Annotated[str, typer.Option(help="Allowed numbers of columns.")] = "1,2,3",
+    sizes: Annotated[str, typer.Option(help="Page sizes.")] = "a4,letter,book,slide",
+    include_text: Annotated[
+        list[str] | None, typer.Option(help="Pattern of text files to take (repeatable).")
+    ] = None,
+    exclude_text: Annotated[
+        list[str] | None, typer.Option(help="Pattern of text files to leave (repeatable).")
+    ] = None,
+    include_fonts: Annotated[
+        list[str] | None, typer.Option(help="Pattern of font families or files to take.")
+    ] = None,
+    exclude_fonts: Annotated[
+        list[str] | None, typer.Option(help="Pattern of font families or files to leave.")
+    ] = None,
+    shard_size: Annotated[int | None, typer.Option(help="Indices per shard.")] = None,
+) -> None:
+    """Make pages, tiles or lines from plain text and fonts."""
+    from vary.data.engines.page.engine import PageConfig, build_page_engine
+    from vary.data.shards import Run
+
+    config = PageConfig(
+        text=text,
+        fonts=tuple(fonts) if fonts else None,
+        kind=kind,  # type: ignore[arg-type] # checked by PageConfig, which names what is allowed
+        language=language,
+        target=target,  # type: ignore[arg-type]
+        dpi=_range(dpi),
+        columns=_numbers(columns, "--columns"),
+        sizes=tuple(part.strip() for part in sizes.split(",")),
+        include_text=tuple(include_text or ()),
+        exclude_text=tuple(exclude_text or ()),
+        include_fonts=tuple(include_fonts or ()),
+        exclude_fonts=tuple(exclude_fonts or ()),
+    )
+    run = Run(out, count, seed, shard_size or SHARD_SIZES[kind], workers)
+    manifest = _generate_with_progress(partial(build_page_engine, config), run)
+    _report(manifest, out)
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(help="A generated set.")],
+    out: Annotated[Path | None, typer.Option(help="PNG to write; else beside the set.")] = None,
+    count: Annotated[int, typer.Option(help="How many samples.", min=1)] = 12,
+    start: Annotated[int, typer.Option(help="The first of them.", min=0)] = 0,
+    boxes: Annotated[bool, typer.Option(help="Draw the words' boxes.")] = True,
+) -> None:
+    """Write a contact sheet of some samples; one alone (--count 1) at full size."""
+    from vary.data.inspect import contact_sheet, draw_sample, some_samples
+
+    samples = some_samples(folder, start, count)
+    single = count == 1 and len(samples) == 1
+    if single:
+        picture = draw_sample(samples[0], boxes=boxes)
+    else:
+        picture = contact_sheet(samples, boxes=boxes)
+    path = out or folder.resolve().with_name(f"{folder.resolve().name}-sheet.png")
+    try:
+        picture.save(path, format="PNG")
+    except OSError as error:
+        raise VaryError(
+            f"{path}: cannot be written ({error.strerror}); give another --out"
+        ) from error
+    typer.echo(path)
+
+
+@app.command()
+def stats(
+    folder: Annotated[Path, typer.Argument(help="A generated set.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Count samples, words, characters, sources and rejects."""
+    from vary.data.inspect import set_stats
+
+    counts = set_stats(folder)
+    if as_json:
+        typer.echo(json.dumps(counts.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        _print_stats(counts)
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(help="A generated set.")]) -> None:
+    """Check hashes, columns, images and boxes; exit 1 if anything is wrong."""
+    from vary.data.inspect import verify_set
+
+    problems = 0
+    for problem in verify_set(folder):
+        problems += 1
+        typer.echo(problem)
+    typer.echo(f"{folder}: {problems} problems" if problems else f"{folder}: sound")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _generate_with_progress(build_engine: "partial[PageEngine]", run: "Run") -> "Manifest":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from vary.data.shards import generate
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(str(run.folder), total=run.count)
+        return generate(build_engine, run, lambda shard: progress.advance(task, shard.count))
+
+
+def _report(manifest: "Manifest", folder: Path) -> None:
+    typer.echo(f"{folder}: {manifest.samples} samples in {len(manifest.shards)} shards")
+    for reason, number in manifest.rejects.items():
+        typer.echo(f"  {number} dropped: {reason}")
+    if not manifest.samples:
+        raise VaryError(f"{folder}: no sample could be made; rejects.jsonl says why")
+
+
+def _print_stats(counts: "SetStats") -> None:
+    from rich.table import Table
+
+    table = Table("what", "value", show_header=False)
+    for name, value in counts.as_dict().items():
+        shown = value
+        if isinstance(value, dict):
+            shown = "\n".join(f"{key or '(empty)'}: {number}" for key, number in value.items())
+        table.add_row(name.replace("_", " "), str(shown))
+    Console().print(table)
+
+
+def _range(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("-")
+    numbers = _numbers(f"{low},{high or low}", "--dpi")
+    return numbers[0], numbers[1]
+
+
+def _numbers(text: str, option: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise VaryError(f"{option} {text!r}: give whole numbers, as in 72-200 or 1,2") from error

@@ -1,0 +1,294 @@
+"""What stands on a page: headings, paragraphs and lists, written from a corpus's paragraphs."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vary.data.engines.page.faces import Faces
+from vary.data.engines.page.style import Align, HeadingStyle, PageStyle
+from vary.data.engines.page.typeset import Color, TextStyle
+from vary.data.fonts import FontFace
+
+Run = tuple[str, TextStyle]
+
+MAX_HEADING_WORDS = 9
+MAX_HEADING_CJK = 16
+MAX_ITEM_CHARACTERS = 400
+NESTED_MARKERS = {"•": "–", "–": "•", "-": "•", "*": "-", "◦": "-", "▪": "–"}
+SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])")
+# Characters that some marker, number or hyphen of a page may need beside its text.
+FURNITURE = "0123456789.-()"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A heading, a paragraph or an item of a list, not yet broken into lines.
+
+    Attributes:
+        role: title, subtitle, heading, paragraph or item.
+        runs: the text, in runs of one style.
+        align: how its lines stand.
+        leading_px: baseline to baseline.
+        indent_px: of all its lines.
+        first_indent_px: of the first line, on top of `indent_px`.
+        marker: bullet or number, hung into the indent.
+        before_px: space above, dropped at the top of a column.
+        after_px: space below.
+        keep: it must not be the last in a column.
+        tight: nothing but a line's end parts it from the block before, as items of a list.
+        shade: colour of a box behind it.
+        rule: colour of a line under it.
+    """
+
+    role: str
+    runs: tuple[Run, ...]
+    align: Align
+    leading_px: float
+    indent_px: float = 0.0
+    first_indent_px: float = 0.0
+    marker: str = ""
+    before_px: float = 0.0
+    after_px: float = 0.0
+    keep: bool = False
+    tight: bool = False
+    shade: Color | None = None
+    rule: Color | None = None
+
+
+def clean_text(text: str) -> str:
+    """Return a text as it can be drawn: composed characters, no invisible ones, single spaces."""
+    composed = unicodedata.normalize("NFC", text)
+    visible = (c for c in composed if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf"})
+    return " ".join("".join(visible).split())
+
+
+class Writer:
+    """Writes the blocks of one page from its paragraphs.
+
+    Args:
+        style: the page's look.
+        faces: its fonts.
+        paragraphs: cleaned texts, in the order they are used; never empty.
+        rng: decides what becomes a heading, a list or a paragraph.
+        cjk: headings are cut by the character, not by the word.
+    """
+
+    def __init__(
+        self,
+        style: PageStyle,
+        faces: Faces,
+        paragraphs: Sequence[str],
+        *,
+        rng: np.random.Generator,
+        cjk: bool,
+    ) -> None:
+        self.style = style
+        self.faces = faces
+        self.paragraphs = paragraphs
+        self.rng = rng
+        self.cjk = cjk
+        self.em_px = style.px(style.body_pt)
+        self.leading_px = self.em_px * style.leading
+        self.body = TextStyle(faces.body, self.em_px, style.ink)
+        self.section = int(rng.integers(1, 9))
+        self.subsection = 0
+        slide = style.size == "slide"
+        self.heading_share = float(rng.uniform(0.0, 0.35)) * (0.3 if slide else 1.0)
+        self.list_share = float(rng.uniform(0.3, 0.8) if slide else rng.uniform(0.0, 0.25))
+        self.emphasis_share = float(rng.choice([0.0, 0.15, 0.4]))
+        self.shade_share = float(rng.choice([0.0, 0.08], p=[0.8, 0.2]))
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield headings, paragraphs and lists until the paragraphs are used up."""
+        # A page may begin in the middle of a section, and of a paragraph.
+        first = True
+        for text in self.paragraphs:
+            if self.rng.random() < self.heading_share:
+                yield self.heading(level=1 if self.rng.random() < 0.5 else 2)
+            items = self._items(text)
+            if items and self.rng.random() < self.list_share:
+                yield from self._list(items)
+            else:
+                yield self._paragraph(text, continued=first and self.rng.random() < 0.3)
+            first = False
+
+    def title(self) -> list[Block]:
+        """Return the title of a page and perhaps a line under it."""
+        size_px = self.em_px * float(self.rng.uniform(1.4, 2.2))
+        heading = self.style.heading
+        align: Align = "center" if self.rng.random() < 0.6 else "left"
+        look = TextStyle(self._heading_face(heading), size_px, heading.color)
+        text = self._phrase(capitals=heading.capitals)
+        blocks = [
+            Block("title", ((text, look),), align, size_px * 1.25, after_px=0.5 * self.leading_px)
+        ]
+        if self.rng.random() < 0.4:
+            under = TextStyle(
+                self.faces.italic or self.faces.body, self.em_px * 1.1, self.style.ink
+            )
+            runs = ((self._phrase(capitals=False), under),)
+            blocks.append(
+                Block("subtitle", runs, align, self.leading_px, after_px=0.8 * self.leading_px)
+            )
+        return blocks
+
+    def heading(self, level: int) -> Block:
+        """Return a heading of level 1 or 2, numbered as the page's headings are."""
+        heading = self.style.heading
+        scale = 1 + (heading.scale - 1) * (1.0 if level == 1 else 0.5)
+        size_px = self.em_px * scale
+        tracking = heading.tracking_em * size_px
+        look = TextStyle(self._heading_face(heading), size_px, heading.color, tracking)
+        number = self._section_number(level)
+        text = f"{number} {self._phrase(capitals=heading.capitals)}" if number else ""
+        text = text or self._phrase(capitals=heading.capitals)
+        return Block(
+            role="heading",
+            runs=((text, look),),
+            align=heading.align,
+            leading_px=size_px * max(1.2, self.style.leading * 0.95),
+            before_px=self.leading_px * (0.9 if level == 1 else 0.6),
+            after_px=self.leading_px * 0.35,
+            keep=True,
+            rule=heading.color if heading.rule and level == 1 else None,
+        )
+
+    def running_head(self) -> str:
+        """Return the text of a running head."""
+        return self._phrase(capitals=self.rng.random() < 0.2 and not self.cjk)
+
+    def _heading_face(self, heading: HeadingStyle) -> FontFace:
+        return self.faces.heading if heading.bold else self.faces.body
+
+    def _section_number(self, level: int) -> str:
+        numbering = self.style.heading.numbering
+        if level == 1:
+            self.section, self.subsection = self.section + 1, 0
+        else:
+            self.subsection += 1
+        if numbering == "none":
+            return ""
+        if numbering == "chapter" and level == 1:
+            return f"第{self.section}章" if self.cjk else f"Chapter {self.section}."
+        if numbering == "roman" and level == 1:
+            return f"{_roman(self.section)}."
+        return f"{self.section}" if level == 1 else f"{self.section}.{self.subsection}"
+
+    def _phrase(self, *, capitals: bool) -> str:
+        """Return a few words from somewhere in the paragraphs, without a full stop."""
+        text = self.paragraphs[int(self.rng.integers(len(self.paragraphs)))]
+        if self.cjk:
+            start = int(self.rng.integers(max(1, len(text) - MAX_HEADING_CJK)))
+            length = int(self.rng.integers(3, MAX_HEADING_CJK + 1))
+            found = re.split(r"[。，；：！？、\s]", text[start:].lstrip("。，；：！？、 "))[0][
+                :length
+            ]
+            return found or text[:length]
+        words = text.split()
+        start = int(self.rng.integers(max(1, len(words) - MAX_HEADING_WORDS)))
+        length = int(self.rng.integers(1, MAX_HEADING_WORDS + 1))
+        phrase = " ".join(words[start : start + length]).strip(".,;:!?()[]“”‘’\"'— -")
+        phrase = phrase or words[0]
+        if capitals:
+            return phrase.upper()
+        return phrase[0].upper() + phrase[1:]
+
+    def _paragraph(self, text: str, *, continued: bool) -> Block:
+        style = self.style
+        gap = style.paragraph_gap * self.leading_px
+        shaded = self.rng.random() < self.shade_share
+        return Block(
+            role="paragraph",
+            runs=self._emphasised(text),
+            align=style.align,
+            leading_px=self.leading_px,
+            first_indent_px=0.0 if continued else style.indent_em * self.em_px,
+            before_px=self.leading_px * 0.5 if shaded else 0.0,
+            after_px=self.leading_px * 0.6 if shaded else gap,
+            shade=_shade(style.background) if shaded else None,
+        )
+
+    def _emphasised(self, text: str) -> tuple[Run, ...]:
+        """Return the text with perhaps a few words in the italic or bold face."""
+        faces = [face for face in (self.faces.italic, self.faces.bold) if face is not None]
+        words = text.split(" ")
+        if not faces or len(words) < 8 or self.rng.random() >= self.emphasis_share:
+            return ((text, self.body),)
+        face = faces[int(self.rng.integers(len(faces)))]
+        start = int(self.rng.integers(len(words) - 4))
+        end = start + int(self.rng.integers(1, 5))
+        look = TextStyle(face, self.em_px, self.style.ink)
+        parts = (words[:start], words[start:end], words[end:])
+        runs = [(" ".join(part) + " ", look if part is parts[1] else self.body) for part in parts]
+        return tuple(run for run in runs if run[0].strip())
+
+    def _items(self, text: str) -> list[str]:
+        sentences = [s for s in SENTENCE_END.split(text) if s.strip()]
+        short = all(len(s) <= MAX_ITEM_CHARACTERS for s in sentences)
+        return sentences if len(sentences) > 1 and short else []
+
+    def _list(self, items: list[str]) -> Iterator[Block]:
+        marker = self.style.list_marker
+        nested = self.rng.random() < 0.2
+        depth, numbers = 0, [0, 0]
+        step = float(self.rng.uniform(1.3, 2.4)) * self.em_px
+        gap = float(self.rng.choice([0.0, 0.25, 0.5])) * self.leading_px
+        for at, text in enumerate(items):
+            if nested and at:
+                depth = int(self.rng.integers(2))
+            numbers = [numbers[0] + 1, 0] if depth == 0 else [numbers[0], numbers[1] + 1]
+            last = at == len(items) - 1
+            yield Block(
+                role="item",
+                runs=((text, self.body),),
+                align="left" if self.style.align in {"center", "right"} else self.style.align,
+                leading_px=self.leading_px,
+                indent_px=step * (depth + 1),
+                marker=_item_marker(marker, numbers[depth], depth),
+                before_px=0.3 * self.leading_px if at == 0 else 0.0,
+                after_px=max(gap, 0.4 * self.leading_px) if last else gap,
+                tight=at > 0,
+            )
+
+
+def marker_characters(style: PageStyle) -> str:
+    """Return the characters that lists, numbers and heads of a page may need."""
+    numbers = "".join(
+        _item_marker(style.list_marker, n, depth) for n in range(1, 13) for depth in (0, 1)
+    )
+    chapter = {"chapter": "Chapter", "roman": "IVX"}.get(style.heading.numbering, "")
+    return FURNITURE + numbers + chapter
+
+
+def _item_marker(marker: str, number: int, depth: int) -> str:
+    """Return a bullet, or a number in the bullet's form; nested ones differ."""
+    if marker in NESTED_MARKERS:
+        return NESTED_MARKERS[marker] if depth else marker
+    if depth:
+        return f"{_letter(number)})" if "1" in marker else f"{number}."
+    if "1" in marker:
+        return marker.replace("1", str(number))
+    return marker.replace("a", _letter(number)).replace("i", _roman(number).lower())
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + (number - 1) % 26)
+
+
+def _roman(number: int) -> str:
+    parts = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
+    text = ""
+    for value, letters in parts:
+        count, number = divmod(number, value)
+        text += letters * count
+    return text
+
+
+def _shade(background: Color) -> Color:
+    """Return a colour a little nearer to the middle, for a box on a background."""
+    step = -22 if sum(background) > 380 else 22
+    red, green, blue = background
+    return red + step, green + step, blue + step

@@ -1,0 +1,267 @@
+"""The `page` engine: whole pages, tiles of a few lines, and single lines, from text and fonts."""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from vary.data.corpus import TextCorpus
+from vary.data.engines.base import Reject
+from vary.data.engines.page.compose import ComposedPage, Composer, compose_tile
+from vary.data.engines.page.content import Writer, clean_text, marker_characters
+from vary.data.engines.page.draw import draw_page, encode_png
+from vary.data.engines.page.faces import Faces, draw_faces
+from vary.data.engines.page.line import LineRenderer
+from vary.data.engines.page.line_text import LineTexts
+from vary.data.engines.page.style import (
+    PAGE_SIZES_PT,
+    PageStyle,
+    StyleChoices,
+    draw_page_style,
+)
+from vary.data.engines.page.target import Target, page_text
+from vary.data.engines.page.typeset import Typesetter
+from vary.data.fonts import FontLibrary
+from vary.data.schema import Sample, Word
+from vary.errors import VaryError
+
+Kind = Literal["page", "tile", "line"]
+CJK_LANGUAGES = frozenset({"zh", "ja"})
+# About how many characters a sample of a kind has.
+LENGTH_HINTS: dict[str, int] = {"page": 2500, "tile": 180, "line": 60}
+FEWEST_WORDS = 3
+# The widest strip that reading cuts.
+MAX_STRIP_PX = 1536
+
+
+@dataclass(frozen=True)
+class PageConfig:
+    """What the page engine makes, and from what.
+
+    Attributes:
+        text: a folder of ``*.txt`` files, one paragraph per line.
+        fonts: font folders; None: the system's.
+        kind: page, tile (2-4 lines) or line.
+        language: of the text; zh and ja are broken by the character.
+        target: ``lines`` or ``paragraphs``, see `page_text`.
+        dpi: least and greatest resolution.
+        columns: allowed numbers of columns.
+        sizes: allowed page sizes, keys of `PAGE_SIZES_PT`.
+        include_text, exclude_text: patterns of file names in `text`.
+        include_fonts, exclude_fonts: patterns of families or file names.
+    """
+
+    text: Path
+    fonts: tuple[Path, ...] | None = None
+    kind: Kind = "page"
+    language: str = "en"
+    target: Target = "lines"
+    dpi: tuple[int, int] = (72, 200)
+    columns: tuple[int, ...] = (1, 2, 3)
+    sizes: tuple[str, ...] = tuple(PAGE_SIZES_PT)
+    include_text: tuple[str, ...] = ()
+    exclude_text: tuple[str, ...] = ()
+    include_fonts: tuple[str, ...] = ()
+    exclude_fonts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_choice("kind", [self.kind], get_args(Kind))
+        _check_choice("target", [self.target], get_args(Target))
+        _check_choice("page size", self.sizes, tuple(PAGE_SIZES_PT))
+        _check_choice("columns", self.columns, (1, 2, 3))
+        if self.kind == "line" and self.language in CJK_LANGUAGES:
+            raise VaryError(
+                f"kind line, language {self.language}: lines are made of text with spaces; "
+                "give --kind tile or page"
+            )
+        low, high = self.dpi
+        if not 36 <= low <= high <= 600:
+            raise VaryError(f"dpi {low}-{high}: give two numbers from 36 to 600, the lower first")
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What all kinds of sample have of their own."""
+
+    image: Image.Image
+    text: str
+    words: tuple[Word, ...]
+    source: str
+    meta: dict[str, Any]
+
+
+class PageEngine:
+    """Makes pages, tiles or lines from a corpus and fonts; pickles, so that workers can have it.
+
+    Args:
+        config: what to make.
+        corpus: the text.
+        fonts: the faces.
+    """
+
+    def __init__(self, config: PageConfig, corpus: TextCorpus, fonts: FontLibrary) -> None:
+        self.options = config
+        self.corpus = corpus
+        self.fonts = fonts
+        # Made with the first line: pages need none of it.
+        self._line_renderer: LineRenderer | None = None
+        self.name = "page" if config.kind == "page" else f"page-{config.kind}"
+
+    @classmethod
+    def from_config(cls, config: PageConfig) -> "PageEngine":
+        """Return the engine with its text and fonts loaded.
+
+        Raises:
+            VaryError: there is no text or no font.
+        """
+        corpus = TextCorpus.from_folder(config.text, config.include_text, config.exclude_text)
+        fonts = FontLibrary.discover(config.fonts, config.include_fonts, config.exclude_fonts)
+        return cls(config, corpus, fonts)
+
+    def config(self) -> dict[str, Any]:
+        """Return the options, and text and fonts by their hashes instead of their places."""
+        places = {"text", "fonts"}
+        options = {name: v for name, v in asdict(self.options).items() if name not in places}
+        digest = hashlib.sha256()
+        for paragraph in self.corpus.paragraphs:
+            digest.update(f"{paragraph.source}\0{paragraph.text}\n".encode())
+        return {
+            **options,
+            "text": {"paragraphs": len(self.corpus.paragraphs), "sha256": digest.hexdigest()},
+            "fonts": self.fonts.hashes(),
+        }
+
+    def length_hint(self, index: int) -> int:  # noqa: ARG002 - all samples of a kind are alike
+        """Return about how many characters a sample has."""
+        return LENGTH_HINTS[self.options.kind]
+
+    def sample(self, index: int, rng: np.random.Generator) -> Sample:
+        """Return a sample; it depends on the generator alone, the index is in the name only.
+
+        Raises:
+            Reject: no face has the glyphs, or nothing fits on the page.
+        """
+        make = {"page": self._page, "tile": self._tile, "line": self._line}[self.options.kind]
+        made = make(rng)
+        return Sample(
+            id="",
+            images=(encode_png(made.image, f"{self.name}-{index}.png"),),
+            kind="document",
+            language=self.options.language,
+            format="text",
+            text=made.text,
+            words=made.words,
+            source=made.source,
+            meta=json.dumps(made.meta, sort_keys=True, ensure_ascii=False),
+        )
+
+    def _page(self, rng: np.random.Generator) -> _Made:
+        style = draw_page_style(rng, self._choices(self.options.columns))
+        paragraphs, source = self._draw_text(rng, _capacity(style, cjk=self._cjk))
+        text = "".join(paragraphs)
+        text += text.upper() if style.heading.capitals else ""
+        faces = draw_faces(rng, self.fonts, text + marker_characters(style))
+        setter = Typesetter(self.fonts)
+        writer = Writer(style, faces, paragraphs, rng=rng, cjk=self._cjk)
+        page = Composer(style, writer, setter, rng).compose()
+        return self._drawn(page, setter, source, _describe(style, faces))
+
+    def _tile(self, rng: np.random.Generator) -> _Made:
+        """Return a few lines of a paragraph as they stand in a column."""
+        style = draw_page_style(rng, self._choices((1,)))
+        paragraphs, source = self._draw_text(rng, 1)
+        faces = draw_faces(rng, self.fonts, paragraphs[0] + "-")
+        setter = Typesetter(self.fonts)
+        page = compose_tile(style, faces, paragraphs[0], setter, rng)
+        return self._drawn(page, setter, source, _describe(style, faces))
+
+    def _line(self, rng: np.random.Generator) -> _Made:
+        """Return a strip as `LineRenderer` draws it; its boxes are as high as the strip."""
+        line = self._lines().draw(rng, MAX_STRIP_PX)
+        height, width = line.strip.shape
+        words = tuple(
+            Word(0, text, max(0, math.floor(x0)), 0, min(width, math.ceil(x1)), height)
+            for text, x0, x1 in line.words
+        )
+        return _Made(Image.fromarray(line.strip), line.text, words, "", {})
+
+    def _drawn(
+        self, page: ComposedPage, setter: Typesetter, source: str, meta: dict[str, Any]
+    ) -> _Made:
+        if sum(len(line.words) for line in page.lines()) < FEWEST_WORDS:
+            raise Reject("nothing fits on the page")
+        image, words = draw_page(page, setter)
+        roles = Counter(paragraph.role for paragraph in page.paragraphs)
+        meta |= {"blocks": dict(sorted(roles.items())), "lines": len(list(page.lines()))}
+        return _Made(image, page_text(page, self.options.target), tuple(words), source, meta)
+
+    @property
+    def _cjk(self) -> bool:
+        return self.options.language in CJK_LANGUAGES
+
+    def _choices(self, columns: tuple[int, ...]) -> StyleChoices:
+        return StyleChoices(self.options.sizes, self.options.dpi, columns, self._cjk)
+
+    def _lines(self) -> LineRenderer:
+        if self._line_renderer is None:
+            self._line_renderer = LineRenderer(LineTexts(self.corpus), self.fonts)
+        return self._line_renderer
+
+    def _draw_text(self, rng: np.random.Generator, characters: int) -> tuple[list[str], str]:
+        """Return consecutive paragraphs of one file, enough for a page, and the file."""
+        paragraphs = self.corpus.paragraphs
+        start = int(rng.integers(len(paragraphs)))
+        source = paragraphs[start].source
+        drawn: list[str] = []
+        total = 0
+        for paragraph in paragraphs[start:]:
+            if paragraph.source != source or total > characters:
+                break
+            text = clean_text(paragraph.text)
+            if text:
+                drawn.append(text)
+                total += len(text)
+        if not drawn:
+            raise Reject("paragraph without text", f"{source}, paragraph {start}")
+        return drawn, source
+
+
+def build_page_engine(config: PageConfig) -> PageEngine:
+    """Return the engine of a configuration: a module's function, so that workers can call it."""
+    return PageEngine.from_config(config)
+
+
+def _capacity(style: PageStyle, *, cjk: bool) -> int:
+    """Return at least how many characters fill a page."""
+    _, top, _, bottom = style.margins_pt
+    height = style.px(PAGE_SIZES_PT[style.size][1] - top - bottom)
+    em = style.px(style.body_pt)
+    lines = height / (em * style.leading) * style.columns
+    return int(lines * style.column_px / (em * (1.0 if cjk else 0.38)))
+
+
+def _describe(style: PageStyle, faces: Faces) -> dict[str, Any]:
+    return {
+        "page_size": style.size,
+        "dpi": style.dpi,
+        "columns": style.columns,
+        "body_pt": round(style.body_pt, 2),
+        "leading": round(style.leading, 3),
+        "align": style.align,
+        "font": f"{faces.body.family} {faces.body.style}",
+        "heading_font": f"{faces.heading.family} {faces.heading.style}",
+    }
+
+
+def _check_choice(name: str, given: Sequence[Any], allowed: Sequence[Any]) -> None:
+    wrong = [value for value in given if value not in allowed]
+    if wrong or not given:
+        shown = ", ".join(map(str, allowed))
+        raise VaryError(f"{name} {', '.join(map(str, wrong)) or 'is empty'}: allowed are {shown}")
