@@ -83,6 +83,8 @@ def read_chars(pdf: Path, size: tuple[int, int], index: int = 0) -> list[Char]:
         x0, y0 = _to_pixels(page, size, left, top)
         x1, y1 = _to_pixels(page, size, right, bottom)
         box = (min(x0, x1) / 16, min(y0, y1) / 16, max(x0, x1) / 16, max(y0, y1) / 16)
+        if not (0 <= box[0] + box[2] < 2 * size[0] and 0 <= box[1] + box[3] < 2 * size[1]):
+            continue
         chars.append(Char(text, box))
     document.close()
     return chars

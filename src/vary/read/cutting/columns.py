@@ -79,8 +79,6 @@ def _are_columns(left: _Side, right: _Side, em_px: float, config: CuttingConfig)
     Text columns are wide, begin on a common edge, and most of their lines are full; cells and
     labels are ragged and stand on common baselines.
     """
-    if min(len(left.y0), len(right.y0)) < config.gutter_lines:
-        return False
     if min(left.width, right.width) < config.column_em * em_px:
         return False
     if min(left.share_starting(em_px), right.share_starting(em_px)) < 0.5:
@@ -148,23 +146,43 @@ class _Grid:
         return x0 + self.left, y0 + self.top, x1 + self.left, y1 + self.top
 
 
+def _is_long_enough(
+    num_lines: int, width_em: float, at_known_gutter: bool, config: CuttingConfig
+) -> bool:
+    """Return whether a blank stripe is more than word gaps that happen to lie in a row.
+
+    Beside few lines it must be wide; where a gutter of the page already runs, two lines do.
+    """
+    if at_known_gutter:
+        return num_lines >= 2
+    if num_lines < config.gutter_lines:
+        return False
+    return num_lines >= 2.2 * config.gutter_lines or width_em >= 2.2 * config.gutter_em
+
+
 def _find_gutter(
-    parts: Components, ids: np.ndarray, em_px: float, config: CuttingConfig
+    parts: Components, ids: np.ndarray, em_px: float, config: CuttingConfig, known: tuple[float, ...]
 ) -> tuple[float, float, float] | None:
-    """Return x, y0, y1 of the gutter between text columns that runs longest, if there is one."""
+    """Return x, y0, y1 of the gutter between text columns that runs longest, if there is one.
+
+    `known` holds where gutters were found before on this page.
+    """
     grid = _Grid(parts, ids, em_px, config.gutter_em * em_px)
     x_middle = (parts.x0[ids] + parts.x1[ids]) / 2
     y_middle = (parts.y0[ids] + parts.y1[ids]) / 2
     for _ in range(_MAX_CANDIDATES):
         found = grid.best()
-        if found is None or found[0] * grid.cell < config.gutter_lines * 0.5 * em_px:
+        if found is None or found[0] * grid.cell < 1.5 * em_px:
             return None
         x0, y0, x1, y1 = grid.to_pixels(found[1])
         x = (x0 + x1) / 2
         inside = (y_middle >= y0) & (y_middle < y1)
         left = _side(parts, ids[inside & (x_middle < x)], em_px)
         right = _side(parts, ids[inside & (x_middle >= x)], em_px)
-        if _are_columns(left, right, em_px, config):
+        num_lines = min(len(left.y0), len(right.y0))
+        at_known = any(x0 - em_px <= other <= x1 + em_px for other in known)
+        long = _is_long_enough(num_lines, (x1 - x0) / em_px, at_known, config)
+        if long and _are_columns(left, right, em_px, config):
             return x, y0, y1
         grid.strike(found[1])
     return None
@@ -198,27 +216,35 @@ def _trim_head_and_foot(
 
 
 def find_regions(
-    parts: Components, ids: np.ndarray, em_px: float, config: CuttingConfig, depth: int = 0
+    parts: Components,
+    ids: np.ndarray,
+    em_px: float,
+    config: CuttingConfig,
+    known: tuple[float, ...] = (),
 ) -> list[np.ndarray]:
     """Return the parts' indices region by region, in reading order; no region has columns.
 
     A gutter parts its region in what lies above it, the left side, the right side, and what
     lies below; each of these is searched again (three columns, columns under columns).
+
+    Args:
+        parts: the page's ink.
+        ids: indices of the parts of this region.
+        em_px: body text size.
+        config: lengths in em.
+        known: where the gutters lie that led to this region.
     """
     if not len(ids):
         return []
-    if depth >= _MAX_DEPTH:
-        return [ids]
-    gutter = _find_gutter(parts, ids, em_px, config)
+    gutter = _find_gutter(parts, ids, em_px, config, known) if len(known) < _MAX_DEPTH else None
     if gutter is None:
         return [ids]
     x, y0, y1 = gutter
-    x_middle = (parts.x0[ids] + parts.x1[ids]) / 2
     y_middle = (parts.y0[ids] + parts.y1[ids]) / 2
     above, below = ids[y_middle < y0], ids[y_middle >= y1]
     head, body, foot = _trim_head_and_foot(parts, ids[(y_middle >= y0) & (y_middle < y1)], em_px)
     middle = (parts.x0[body] + parts.x1[body]) / 2
     regions: list[np.ndarray] = []
     for part in (above, head, body[middle < x], body[middle >= x], foot, below):
-        regions += find_regions(parts, part, em_px, config, depth + 1)
+        regions += find_regions(parts, part, em_px, config, (*known, x))
     return regions
