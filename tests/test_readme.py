@@ -10,8 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import pytest
+
+from vary.data.shards import Run, generate
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -113,6 +117,48 @@ def test_an_unknown_command_would_be_seen():
     assert help_text("raed") is None
 
 
+def section_lines(word: str) -> list[list[str]]:
+    """Return the `vary` commands of the README whose first word behind `vary` is this one."""
+    return [words for words in shell_lines(ROOT / "README.md") if words[:2] == ["vary", word]]
+
+
+def run_vary(words: list[str], folder: Path) -> str:
+    """Run a command in a folder, with the options of its test, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_VARY, *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "TERM": "dumb"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_data_commands_of_the_readme_run(tmp_path):
+    corpus, fonts = tmp_path / "corpus", Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    corpus.mkdir()
+    article = (ROOT / "examples" / "documents" / "article.txt").read_text(encoding="utf-8")
+    corpus.joinpath("article.txt").write_text(article, encoding="utf-8")
+    make, *look = section_lines("data")
+    make = [str(corpus) if word == "FOLDER" else word for word in make[1:]]
+    # Two pages show as much as a hundred, and a machine of tests need not have fonts of its own.
+    make[make.index("--count") + 1] = "2"
+    run_vary([*make, "--fonts", str(fonts), "--include-fonts", "DejaVu S*"], tmp_path)
+    said = [run_vary(words[1:], tmp_path) for words in look]
+    assert any(line.endswith("sound\n") for line in said)
+
+
+def test_the_read_commands_of_the_readme_run(tmp_path):
+    tmp_path.joinpath("examples").symlink_to(ROOT / "examples")
+    alone, folder = section_lines("read")
+    assert "vocabular" in run_vary(alone[1:], tmp_path)
+    run_vary(folder[1:], tmp_path)
+    assert [path.name for path in (tmp_path / "out" / "read").glob("*.json")]
+
+
 def test_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
@@ -142,6 +188,17 @@ def test_python_of_the_readme_reads_the_example(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert printed.startswith("1 ok ")
     assert "vocabular" in printed
+
+
+@pytest.mark.parametrize(
+    "code", fences(ROOT / "CONTRIBUTING.md", "python"), ids=["engine", "vocabulary", "metric"]
+)
+def test_python_of_contributing_runs(code, tmp_path):
+    shown: dict[str, Any] = {"__name__": "shown"}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), shown)
+    if "DigitEngine" in shown:
+        run = Run(tmp_path, count=5, seed=1, shard_size=2)
+        assert generate(shown["DigitEngine"], run).samples == 5
 
 
 @pytest.mark.parametrize("path", MODULES_WITH_EXAMPLES, ids=lambda path: path.stem)
