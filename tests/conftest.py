@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from vary.read.documents import DocumentConfig
+
 
 class InkRecognizer:
     """Answers with what it measures on the pixels; it knows nothing else of the document."""
@@ -33,6 +35,12 @@ class InkRecognizer:
         return SimpleNamespace(
             text=text, decoder="lm", confidence=0.5, status="ok", draft="d" + text
         )
+
+
+@pytest.fixture(scope="session")
+def small_pages() -> DocumentConfig:
+    """Return a resolution at which the large letters of these tests are cut quickly."""
+    return DocumentConfig(long_side_px=480, min_dpi=30)
 
 
 @pytest.fixture

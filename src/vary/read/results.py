@@ -223,7 +223,7 @@ def _jsonl(pages: Iterable[PageResult]) -> Iterator[str]:
 
 _MARKS = re.compile(r"[\\*`]|<(?=[A-Za-z/!?])|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)")
 _LEADING_MARKS = re.compile(r"^(?=#{1,6}(\s|$)|>)", re.MULTILINE)
-_RULES = re.compile(r"^(?=([-=_])[\s\1]*$)", re.MULTILINE)
+_RULES = re.compile(r"^(?=([-=_])([ \t]*\1)*[ \t]*$)", re.MULTILINE)
 
 
 def escape_markdown(text: str) -> str:
