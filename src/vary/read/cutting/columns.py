@@ -10,6 +10,12 @@ from vary.read.cutting.raster import Components
 _CELLS_PER_EM = 8
 _MAX_CANDIDATES = 8
 _MAX_DEPTH = 6
+_ALIGNED = 0.65
+"""Sides that share fewer baselines than this cannot be cells of common rows."""
+_MANY_LINES = 10
+_STAMP_EM = 2.5
+"""Widest margin that text turned by 90 degrees takes (stamps of preprint servers)."""
+_WIDE_GAP_EM = 1.5
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,8 @@ class _Side:
     y1: np.ndarray
     x0: np.ndarray
     x1: np.ndarray
+    share_gapless: float
+    """Share of the lines without a wide gap inside."""
 
     @property
     def width(self) -> float:
@@ -54,8 +62,12 @@ def _side(parts: Components, ids: np.ndarray, em_px: float) -> _Side:
     tall = ids[parts.height[ids] >= 0.25 * em_px]
     if not len(tall):
         empty = np.zeros(0)
-        return _Side(empty, empty, empty, empty)
+        return _Side(empty, empty, empty, empty, 0.0)
     band = group_rows(parts.y0[tall], parts.y1[tall])
+    stride = float(parts.x1[tall].max()) + 2 * _WIDE_GAP_EM * em_px
+    start, end = parts.x0[tall] + band * stride, parts.x1[tall] + band * stride
+    piece = group_rows(start, end, gap=_WIDE_GAP_EM * em_px)
+    pieces = np.bincount(band[np.unique(piece, return_index=True)[1]])
     count = int(band.max()) + 1
     y0, x0 = np.full(count, np.inf), np.full(count, np.inf)
     y1, x1 = np.zeros(count), np.zeros(count)
@@ -63,7 +75,7 @@ def _side(parts: Components, ids: np.ndarray, em_px: float) -> _Side:
     np.maximum.at(y1, band, parts.y1[tall])
     np.minimum.at(x0, band, parts.x0[tall])
     np.maximum.at(x1, band, parts.x1[tall])
-    return _Side(y0, y1, x0, x1)
+    return _Side(y0, y1, x0, x1, float((pieces == 1).mean()))
 
 
 def _share_aligned(left: _Side, right: _Side, em_px: float) -> float:
@@ -76,16 +88,24 @@ def _share_aligned(left: _Side, right: _Side, em_px: float) -> float:
 def _are_columns(left: _Side, right: _Side, em_px: float, config: CuttingConfig) -> bool:
     """Return whether two sides are running text and not labels, numbers or cells.
 
-    Text columns are wide, begin on a common edge, and most of their lines are full; cells and
-    labels are ragged and stand on common baselines.
+    Text columns are wide, begin on a common edge, and most of their lines are full. Cells and
+    labels are ragged, have wide gaps and stand on common baselines, so sides whose baselines
+    differ pass more easily.
     """
-    if min(left.width, right.width) < config.column_em * em_px:
-        return False
-    if min(left.share_starting(em_px), right.share_starting(em_px)) < 0.5:
-        return False
+    narrow = min(left.width, right.width)
+    on_grid = _share_aligned(left, right, em_px)
+    num_lines = min(len(left.y0), len(right.y0))
+    if narrow < config.column_em * em_px:
+        return narrow < _STAMP_EM * em_px and num_lines >= _MANY_LINES and on_grid < 0.5
+    starting = min(left.share_starting(em_px), right.share_starting(em_px))
     full = min(left.share_full(), right.share_full())
-    aligned = _share_aligned(left, right, em_px)
-    return full >= 0.5 or (aligned < 0.6 and full >= 0.3)
+    gapless = min(left.share_gapless, right.share_gapless)
+    if starting >= 0.5 and full >= 0.5 and gapless >= 0.6:
+        return True
+    if on_grid < _ALIGNED and starting >= 0.35 and full >= 0.25:
+        return True
+    tall = num_lines >= _MANY_LINES and narrow >= 2 * config.column_em * em_px
+    return tall and on_grid < 0.8
 
 
 class _Grid:
@@ -205,7 +225,7 @@ def _trim_head_and_foot(
             group = band == (0 if end == 0 else last)
             chosen = ids[group]
             tall = parts.y1[chosen].max() - parts.y0[chosen].min()
-            if tall > 1.8 * em_px:
+            if tall > 1.4 * max(em_px, float(np.percentile(parts.height[chosen], 80)) * 1.3):
                 break
             ids = ids[~group]
             if end == 0:
