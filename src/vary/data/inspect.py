@@ -15,8 +15,11 @@ from vary.data.schema import EncodedImage, Sample, read_samples
 from vary.data.shards import file_sha256, iterate_set, read_rejects
 from vary.errors import InputError, VaryError
 
-SHEET_COLUMNS = 4
+# A sheet is about this wide: four pages, or one strip of a line.
+SHEET_PX = 1960
 CELL_PX = (480, 620)
+STRIP_PX = (960, 200)
+STRIP_ASPECT = 3
 CAPTION_PX = 18
 BOX_COLOR = (230, 30, 30)
 SHEET_COLOR = (120, 120, 120)
@@ -74,20 +77,30 @@ def contact_sheet(samples: Sequence[Sample], *, boxes: bool = True) -> Image.Ima
     """
     if not samples:
         raise VaryError("no sample to show; this set is empty, or --start is past its end")
-    rows = -(-len(samples) // SHEET_COLUMNS)
-    columns = min(SHEET_COLUMNS, len(samples))
-    width, height = CELL_PX[0] + 10, CELL_PX[1] + CAPTION_PX + 10
+    cells = [_cell(sample, boxes=boxes) for sample in samples]
+    width = max(cell.width for cell in cells) + 10
+    height = max(cell.height for cell in cells) + 10
+    columns = min(len(cells), max(1, SHEET_PX // width))
+    rows = -(-len(cells) // columns)
     sheet = Image.new("RGB", (columns * width, rows * height), SHEET_COLOR)
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(CAPTION_PX * 0.75)
-    for at, sample in enumerate(samples):
-        left, top = at % SHEET_COLUMNS * width + 5, at // SHEET_COLUMNS * height + 5
-        if sample.images:
-            cell = draw_sample(sample, boxes=boxes)
-            cell.thumbnail(CELL_PX, Image.Resampling.LANCZOS)
-            sheet.paste(cell, (left, top))
-        pen.text((left, top + CELL_PX[1] + 2), sample.id, fill=(255, 255, 255), font=font)
+    for at, cell in enumerate(cells):
+        sheet.paste(cell, (at % columns * width + 5, at // columns * height + 5))
     return sheet
+
+
+def _cell(sample: Sample, *, boxes: bool) -> Image.Image:
+    """Return a sample's first image, small enough for a sheet, over its id."""
+    picture = Image.new("RGB", (CELL_PX[0], CAPTION_PX), SHEET_COLOR)
+    if sample.images:
+        picture = draw_sample(sample, boxes=boxes)
+        wide = picture.width > STRIP_ASPECT * picture.height
+        picture.thumbnail(STRIP_PX if wide else CELL_PX, Image.Resampling.LANCZOS)
+    cell = Image.new("RGB", (picture.width, picture.height + CAPTION_PX), SHEET_COLOR)
+    cell.paste(picture, (0, 0))
+    font = ImageFont.load_default(CAPTION_PX * 0.75)
+    pen = ImageDraw.Draw(cell)
+    pen.text((0, picture.height), sample.id, fill=(255, 255, 255), font=font)
+    return cell
 
 
 def draw_sample(sample: Sample, *, boxes: bool = True, image: int = 0) -> Image.Image:

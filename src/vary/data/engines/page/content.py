@@ -17,10 +17,13 @@ Run = tuple[str, TextStyle]
 MAX_HEADING_WORDS = 9
 MAX_HEADING_CJK = 16
 MAX_ITEM_CHARACTERS = 400
-NESTED_MARKERS = {"•": "–", "–": "•", "-": "•", "*": "-", "◦": "-", "▪": "–"}
+NESTED_MARKERS = {"•": "–", "–": "•", "-": "*", "*": "-", "◦": "-", "▪": "–"}
 SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])")
-# Characters that some marker, number or hyphen of a page may need beside its text.
-FURNITURE = "0123456789.-()"
+CLAUSE_END = re.compile(r"[。，；：！？、（）《》“”\s]+")
+# Characters that some number or hyphen of a page may need beside its text.
+FURNITURE = "0123456789.-()/*"
+# A bullet that every face has, where the drawn one is missing.
+PLAIN_BULLET = "-"
 
 
 @dataclass(frozen=True)
@@ -181,12 +184,9 @@ class Writer:
         """Return a few words from somewhere in the paragraphs, without a full stop."""
         text = self.paragraphs[int(self.rng.integers(len(self.paragraphs)))]
         if self.cjk:
-            start = int(self.rng.integers(max(1, len(text) - MAX_HEADING_CJK)))
             length = int(self.rng.integers(3, MAX_HEADING_CJK + 1))
-            found = re.split(r"[。，；：！？、\s]", text[start:].lstrip("。，；：！？、 "))[0][
-                :length
-            ]
-            return found or text[:length]
+            clauses = [part for part in CLAUSE_END.split(text) if len(part) > 1] or [text]
+            return clauses[int(self.rng.integers(len(clauses)))][:length].strip()
         words = text.split()
         start = int(self.rng.integers(max(1, len(words) - MAX_HEADING_WORDS)))
         length = int(self.rng.integers(1, MAX_HEADING_WORDS + 1))
@@ -254,13 +254,16 @@ class Writer:
             )
 
 
-def marker_characters(style: PageStyle) -> str:
-    """Return the characters that lists, numbers and heads of a page may need."""
-    numbers = "".join(
-        _item_marker(style.list_marker, n, depth) for n in range(1, 13) for depth in (0, 1)
-    )
+def furniture_characters(style: PageStyle) -> str:
+    """Return the characters that numbers, heads and hyphens of a page may need beside its text."""
     chapter = {"chapter": "Chapter", "roman": "IVX"}.get(style.heading.numbering, "")
+    numbers = "" if style.list_marker in NESTED_MARKERS else "abcdefghijklmnopqrstuvwxyz"
     return FURNITURE + numbers + chapter
+
+
+def bullets(style: PageStyle) -> str:
+    """Return the bullets that a page's lists may need, nested ones too; empty for numbers."""
+    return style.list_marker + NESTED_MARKERS.get(style.list_marker, "")
 
 
 def _item_marker(marker: str, number: int, depth: int) -> str:

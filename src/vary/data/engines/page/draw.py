@@ -15,11 +15,22 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class _Ink:
-    """A word in the oversampled grid: its origin, and the box of its ink."""
+    """A drawn word in the oversampled grid: its coverage, cut to the ink, and its place."""
 
     word: PlacedWord
-    origin: tuple[int, int]
-    box: Box
+    coverage: Image.Image
+    left: int
+    top: int
+
+    @property
+    def box(self) -> Box:
+        """The box of the ink, in the oversampled grid."""
+        return (
+            self.left,
+            self.top,
+            self.left + self.coverage.width,
+            self.top + self.coverage.height,
+        )
 
 
 def draw_page(page: ComposedPage, setter: Typesetter) -> tuple[Image.Image, list[Word]]:
@@ -45,29 +56,33 @@ def encode_png(image: Image.Image, path: str) -> EncodedImage:
 
 
 def _draw_line(image: Image.Image, line: PlacedLine, setter: Typesetter) -> list[Word]:
-    inks = [_ink(word, setter) for word in line.words]
+    inks = [ink for word in line.words if (ink := _draw_word(word, setter)) is not None]
     for color in dict.fromkeys(ink.word.style.color for ink in inks):
-        _stamp(image, [ink for ink in inks if ink.word.style.color == color], color, setter)
-    return [
-        Word(0, ink.word.text, *_clip(_reduced(ink.box), image.size))
-        for ink in inks
-        if ink.box[0] < ink.box[2] and ink.box[1] < ink.box[3]
-    ]
+        _stamp(image, [ink for ink in inks if ink.word.style.color == color], color)
+    return [Word(0, ink.word.text, *_clip(_reduced(ink.box), image.size)) for ink in inks]
 
 
-def _ink(word: PlacedWord, setter: Typesetter) -> _Ink:
-    x, y = round(word.x * OVERSAMPLE), round(word.y * OVERSAMPLE)
-    boxes = [
-        setter.font(word.style).getbbox(text, anchor="ls") for text, _ in _glyph_runs(word, setter)
-    ]
-    shifts = [shift for _, shift in _glyph_runs(word, setter)]
-    box = (
-        x + math.floor(min(b[0] + s for b, s in zip(boxes, shifts, strict=True))),
-        y + math.floor(min(b[1] for b in boxes)),
-        x + math.ceil(max(b[2] + s for b, s in zip(boxes, shifts, strict=True))),
-        y + math.ceil(max(b[3] for b in boxes)),
-    )
-    return _Ink(word, (x, y), box)
+def _draw_word(word: PlacedWord, setter: Typesetter) -> _Ink | None:
+    """Return a word's ink; None where its glyphs are blank."""
+    font = setter.font(word.style)
+    runs = _glyph_runs(word, setter)
+    boxes = [font.getbbox(text, anchor="ls") for text, _ in runs]
+    # One more on each side: hinting may put ink a little beside the box that is announced.
+    x0 = math.floor(min(box[0] + shift for box, (_, shift) in zip(boxes, runs, strict=True))) - 1
+    x1 = math.ceil(max(box[2] + shift for box, (_, shift) in zip(boxes, runs, strict=True))) + 1
+    y0 = math.floor(min(box[1] for box in boxes)) - 1
+    y1 = math.ceil(max(box[3] for box in boxes)) + 1
+    coverage = Image.new("L", (x1 - x0, y1 - y0), 0)
+    pen = ImageDraw.Draw(coverage)
+    for text, shift in runs:
+        pen.text((shift - x0, -y0), text, fill=255, font=font, anchor="ls")
+    # What is announced holds the space beside the letters too: cut to the ink itself.
+    ink = coverage.getbbox()
+    if ink is None:
+        return None
+    left = round(word.x * OVERSAMPLE) + x0 + ink[0]
+    top = round(word.y * OVERSAMPLE) + y0 + ink[1]
+    return _Ink(word, coverage.crop(ink), left, top)
 
 
 def _glyph_runs(word: PlacedWord, setter: Typesetter) -> list[tuple[str, int]]:
@@ -81,25 +96,22 @@ def _glyph_runs(word: PlacedWord, setter: Typesetter) -> list[tuple[str, int]]:
     return runs
 
 
-def _stamp(image: Image.Image, inks: list[_Ink], color: Color, setter: Typesetter) -> None:
-    """Draw words of one colour, enlarged, and reduce them onto the page."""
+def _stamp(image: Image.Image, inks: list[_Ink], color: Color) -> None:
+    """Put words of one colour together, reduce them, and ink the page with them."""
+    boxes = [ink.box for ink in inks]
     x0, y0, x1, y1 = _reduced(
         (
-            min(ink.box[0] for ink in inks),
-            min(ink.box[1] for ink in inks),
-            max(ink.box[2] for ink in inks),
-            max(ink.box[3] for ink in inks),
+            min(box[0] for box in boxes),
+            min(box[1] for box in boxes),
+            max(box[2] for box in boxes),
+            max(box[3] for box in boxes),
         )
     )
-    if x0 >= x1 or y0 >= y1:
-        return
-    mask = Image.new("L", ((x1 - x0) * OVERSAMPLE, (y1 - y0) * OVERSAMPLE), 0)
-    pen = ImageDraw.Draw(mask)
+    coverage = Image.new("L", ((x1 - x0) * OVERSAMPLE, (y1 - y0) * OVERSAMPLE), 0)
     for ink in inks:
-        x, y = ink.origin[0] - x0 * OVERSAMPLE, ink.origin[1] - y0 * OVERSAMPLE
-        for text, shift in _glyph_runs(ink.word, setter):
-            pen.text((x + shift, y), text, fill=255, font=setter.font(ink.word.style), anchor="ls")
-    image.paste(color, (x0, y0), mask.reduce(OVERSAMPLE))
+        place = (ink.left - x0 * OVERSAMPLE, ink.top - y0 * OVERSAMPLE)
+        coverage.paste(255, place, ink.coverage)
+    image.paste(color, (x0, y0), coverage.reduce(OVERSAMPLE))
 
 
 def _reduced(box: Box) -> Box:

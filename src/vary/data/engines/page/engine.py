@@ -5,7 +5,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,7 +15,13 @@ from PIL import Image
 from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject
 from vary.data.engines.page.compose import ComposedPage, Composer, compose_tile
-from vary.data.engines.page.content import Writer, clean_text, marker_characters
+from vary.data.engines.page.content import (
+    PLAIN_BULLET,
+    Writer,
+    bullets,
+    clean_text,
+    furniture_characters,
+)
 from vary.data.engines.page.draw import draw_page, encode_png
 from vary.data.engines.page.faces import Faces, draw_faces
 from vary.data.engines.page.line import LineRenderer
@@ -37,8 +43,8 @@ CJK_LANGUAGES = frozenset({"zh", "ja"})
 # About how many characters a sample of a kind has.
 LENGTH_HINTS: dict[str, int] = {"page": 2500, "tile": 180, "line": 60}
 FEWEST_WORDS = 3
-# The widest strip that reading cuts.
-MAX_STRIP_PX = 1536
+# Reading cuts strips of at most 1536 px; a line is up to a percent wider than it is asked for.
+MAX_STRIP_PX = 1520
 
 
 @dataclass(frozen=True)
@@ -167,7 +173,9 @@ class PageEngine:
         paragraphs, source = self._draw_text(rng, _capacity(style, cjk=self._cjk))
         text = "".join(paragraphs)
         text += text.upper() if style.heading.capitals else ""
-        faces = draw_faces(rng, self.fonts, text + marker_characters(style))
+        faces = draw_faces(rng, self.fonts, text + furniture_characters(style))
+        if self.fonts.missing(faces.body, bullets(style)):
+            style = replace(style, list_marker=PLAIN_BULLET)
         setter = Typesetter(self.fonts)
         writer = Writer(style, faces, paragraphs, rng=rng, cjk=self._cjk)
         page = Composer(style, writer, setter, rng).compose()

@@ -1,0 +1,120 @@
+import io
+import json
+
+import pytest
+from PIL import Image, ImageFont
+from typer.testing import CliRunner
+
+from vary.cli.main import app
+
+LINES = ["A short paragraph for the first page.", "Another one, as plain as the first was."] * 20
+
+
+@pytest.fixture
+def run():
+    return lambda *arguments: CliRunner().invoke(app, ["data", *map(str, arguments)])
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """A folder of text and one with the font that Pillow brings."""
+    text, fonts = tmp_path / "text", tmp_path / "fonts"
+    text.mkdir()
+    fonts.mkdir()
+    (text / "a.txt").write_text("\n".join(LINES), encoding="utf-8")
+    path = ImageFont.load_default(20).path
+    assert isinstance(path, io.BytesIO)
+    (fonts / "aileron.ttf").write_bytes(path.getvalue())
+    return ["--text", text, "--fonts", fonts, "--dpi", "72-80", "--sizes", "slide"]
+
+
+@pytest.fixture
+def made(run, sources, tmp_path):
+    result = run("page", *sources, "--out", tmp_path / "set", "--count", 3, "--seed", 1)
+    assert result.exit_code == 0, result.output
+    assert "3 samples in 1 shards" in result.output
+    return tmp_path / "set"
+
+
+def test_pages_are_made_counted_and_sound(run, made):
+    result = run("verify", made)
+    assert (result.exit_code, result.output) == (0, f"{made}: sound\n")
+    counts = json.loads(run("stats", made, "--json").stdout)
+    assert (counts["engine"], counts["samples"]) == ("page", 3)
+    assert "distinct characters" in run("stats", made).stdout
+
+
+@pytest.mark.parametrize("kind", ["line", "tile"])
+def test_lines_and_tiles_are_made(run, sources, tmp_path, kind):
+    out = tmp_path / kind
+    result = run("page", *sources, "--out", out, "--count", 3, "--seed", 1, "--kind", kind)
+    assert result.exit_code == 0, result.output
+    assert run("verify", out).exit_code == 0
+
+
+def test_show_writes_a_sheet_beside_the_set(run, made, tmp_path):
+    result = run("show", made)
+    assert result.exit_code == 0, result.output
+    sheet = tmp_path / "set-sheet.png"
+    assert result.stdout.replace("\n", "") == str(sheet)
+    assert Image.open(sheet).width > 500
+    run("show", made, "--count", 1, "--no-boxes", "--out", tmp_path / "page.png")
+    assert Image.open(tmp_path / "page.png").size[0] >= 720
+
+
+def test_problems_are_printed_and_fail(run, made):
+    (made / "part-00000.parquet").unlink()
+    result = run("verify", made)
+    assert result.exit_code == 1
+    assert "part-00000.parquet: missing" in result.output
+    assert "1 problems" in result.output
+
+
+def test_the_same_command_goes_on_and_others_are_refused(run, sources, made):
+    same = ["page", *sources, "--out", made, "--count", 3]
+    assert run(*same, "--seed", 1).exit_code == 0
+    result = run(*same, "--seed", 2)
+    assert result.exit_code == 2
+    assert "seed: 1 -> 2" in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--kind", "poster", "allowed are page, tile, line"),
+        ("--columns", "two", "--columns 'two': give whole numbers"),
+        ("--dpi", "high", "--dpi 'high"),
+        ("--sizes", "a11", "allowed are a4"),
+        ("--count", "0", "count 0: must be 1 or more"),
+        ("--seed", "-1", "seed -1"),
+    ],
+)
+def test_wrong_options_are_told_in_one_line(run, sources, tmp_path, option, value, message):
+    defaults = {"--count": "3", "--seed": "1", "--out": str(tmp_path / "set")}
+    options = [part for pair in (defaults | {option: value}).items() for part in pair]
+    result = run("page", *sources, *options)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
+def test_a_folder_without_text_is_told(run, sources, tmp_path):
+    (tmp_path / "empty").mkdir()
+    options = ["--text", tmp_path / "empty", "--out", tmp_path / "set", "--count", 1, "--seed", 1]
+    result = run("page", *sources[2:], *options)
+    assert result.exit_code == 2
+    assert "one paragraph per line" in result.output
+
+
+def test_a_set_of_rejects_alone_fails_and_says_why(run, sources, tmp_path):
+    (tmp_path / "text" / "a.txt").write_text("ὁ δὲ ἀνεξέταστος βίος", encoding="utf-8")
+    result = run("page", *sources, "--out", tmp_path / "set", "--count", 2, "--seed", 1)
+    assert result.exit_code == 2
+    assert "2 dropped: no font has the glyphs" in result.output
+    assert "no sample could be made" in result.output
+
+
+@pytest.mark.parametrize("command", ["show", "stats", "verify"])
+def test_folders_without_a_set_are_told(run, tmp_path, command):
+    result = run(command, tmp_path)
+    assert result.exit_code == 2
+    assert "no generated set" in result.output
