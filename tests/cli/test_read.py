@@ -1,6 +1,8 @@
+import io
 import json
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import vary.cli.read as command
@@ -115,6 +117,16 @@ def test_the_same_input_twice_is_read_once(read, tmp_path, picture):
     result = read(picture, tmp_path / "." / "scan.png", "--out", tmp_path / "out")
     assert result.exit_code == 0
     assert "1 read" in result.stderr
+
+
+def test_the_bar_of_a_terminal_does_not_mix_with_the_text(read, three_pages, monkeypatch):
+    plain = read(three_pages).stdout
+    terminal = io.StringIO()
+    monkeypatch.setattr(
+        command, "Console", lambda **_: Console(file=terminal, force_terminal=True, width=80)
+    )
+    assert read(three_pages).stdout == plain
+    assert "3/3" in terminal.getvalue()
 
 
 # -- going on ----------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
 import functools
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,10 +96,10 @@ def test_only_a_few_pages_wait(tmp_path, draw_page, write_pdf, small, recognizer
     reader, opened, most = small(recognizer, batch_size=1000), 0, 0
     cut = reader._cut
 
-    def counting_cut(*args):
+    def counting_cut(*args, **settings):
         nonlocal opened
         opened += 1
-        return cut(*args)
+        return cut(*args, **settings)
 
     monkeypatch.setattr(reader, "_cut", counting_cut)
     for done, _ in enumerate(reader.read(path)):
@@ -163,6 +166,18 @@ def test_frames_that_are_not_read_are_told(tmp_path, page, draw_page, recognizer
     (result,) = Reader(recognizer).read(tmp_path / "a.gif")
     assert result.status == "ok"
     assert "first of its 2 frames" in result.reason
+
+
+def test_what_is_to_be_said_of_a_document_is_said_once(
+    tmp_path, draw_page, write_pdf, small, recognizer
+):
+    path = write_pdf(tmp_path / "a.pdf", [None, draw_page(["x"]), draw_page(["x"])])
+    path.write_bytes(path.read_bytes().removesuffix(b"%%EOF\n"))
+    reasons = [page.reason for page in small(recognizer).read(path)]
+    assert "may be cut off" in reasons[0]
+    assert "Failed to load page" in reasons[0]
+    assert reasons[1:] == ["", ""]
+    assert "may be cut off" in next(small(recognizer).read(path, pages="3")).reason
 
 
 # -- what the recognizer may do ----------------------------------------------------------------
@@ -288,3 +303,15 @@ def test_a_batch_size_of_nothing(recognizer):
 def test_an_unknown_model():
     with pytest.raises(VaryError, match="unknown model 'nanu'"):
         Reader.from_pretrained("nanu")
+
+
+@pytest.mark.slow
+def test_memory_stands_still_however_many_pages_there_are():
+    script = Path(__file__).parents[2] / "benchmarks" / "read_memory.py"
+    command = [sys.executable, str(script), "--fake", "--pages", "32"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+    found = json.loads(done.stdout)
+    assert (found["pages"], found["states"]) == (32, ["ok"])
+    # A page kept in memory is 3 MiB in grey alone; 500 of these would come near the limit.
+    assert found["growth_mib_per_page"] < 2
+    assert found["peak_mib"] < 1024

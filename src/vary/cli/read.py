@@ -1,7 +1,6 @@
 """`vary read`: documents in, text out."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,16 +177,17 @@ class _Batch:
             bar = progress.add_task(file.name, total=len(numbers))
             failed: list[int] = []
             results = self._watch(reader.read_pages(document, numbers), failed)
-            shown = _advancing(results, progress, bar)
-            if self.folder is None:
-                for piece in render_pages(shown, self.form):
-                    typer.echo(piece, nl=False)
-            else:
-                text = "".join(render_pages(shown, self.form))
-                if len(failed) < len(numbers):
-                    self.folder.write(self.names[file], file, text, failed)
-                    self.num_written += 1
-            progress.remove_task(bar)
+            try:
+                pieces = render_pages(_advancing(results, progress, bar), self.form)
+                if self.folder is None:
+                    _show(pieces, progress)
+                    return
+                text = "".join(pieces)
+            finally:
+                progress.remove_task(bar)
+            if len(failed) < len(numbers):
+                self.folder.write(self.names[file], file, text, failed)
+                self.num_written += 1
 
     def _watch(self, results: Iterator[PageResult], failed: list[int]) -> Iterator[PageResult]:
         """Pass pages on; say what is to be said of them."""
@@ -223,13 +223,20 @@ def _advancing(
         yield page
 
 
+def _show(pieces: Iterable[str], progress: Progress) -> None:
+    """Write to standard output; the bar steps aside, in case both go to one terminal."""
+    for piece in pieces:
+        is_drawn = progress.live.is_started
+        if is_drawn:
+            progress.stop()
+        typer.echo(piece, nl=False)
+        if is_drawn:
+            progress.start()
+
+
 @contextmanager
 def _progress(console: Console) -> Iterator[Progress]:
-    """A bar on standard error, if that is a terminal.
-
-    Text for a terminal passes through the bar, so that they do not mix; text for a file or a pipe
-    must not: it would land on standard error.
-    """
+    """Give a bar that is drawn on standard error if that is a terminal, and nowhere else."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -237,12 +244,12 @@ def _progress(console: Console) -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     bar = Progress(
-        *columns,
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        redirect_stderr=False,
-        disable=not console.is_terminal,
+        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
     )
-    with bar:
+    if console.is_terminal:
+        bar.start()
+    try:
         yield bar
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -42,6 +42,7 @@ class _Page:
     """A page on its way."""
 
     number: int
+    note: str = ""
     seconds: float = 0.0
     layout: PageLayout | None = None
     strips: Sequence[np.ndarray] = ()
@@ -58,11 +59,6 @@ class Reader:
         model: what the results call the recognizer.
         documents: how large pages are rendered.
         cutting: how pages are cut into lines.
-
-    Example:
-        >>> reader = Reader.from_pretrained("nano")  # doctest: +SKIP
-        >>> for page in reader.read("paper.pdf", pages="1-3"):  # doctest: +SKIP
-        ...     print(page.page, page.status, page.text)
     """
 
     def __init__(
@@ -157,16 +153,17 @@ class Reader:
     def read_pages(self, document: Document, numbers: Iterable[int]) -> Iterator[PageResult]:
         """Yield the results of the pages of an open document, a few pages in memory at a time."""
         waiting: list[_Page] = []
-        for number in numbers:
-            waiting.append(self._cut(document, number))
+        for index, number in enumerate(numbers):
+            # Told once: it belongs to the document.
+            waiting.append(self._cut(document, number, note="" if index else document.note))
             num_strips = sum(len(page.strips) for page in waiting)
             if num_strips >= self.batch_size or len(waiting) >= MAX_WAITING_PAGES:
                 yield from self._finish(document, waiting)
                 waiting = []
         yield from self._finish(document, waiting)
 
-    def _cut(self, document: Document, number: int) -> _Page:
-        page = _Page(number)
+    def _cut(self, document: Document, number: int, note: str) -> _Page:
+        page = _Page(number, note)
         start = time.perf_counter()
         try:
             page.layout = cut_page(document.page(number), self.cutting)
@@ -221,19 +218,19 @@ class Reader:
         }
         if not page.failure:
             try:
-                return _assemble(page, document.note, head)
+                return _assemble(page, head)
             except Exception as error:  # joining is ours, but a page that breaks it is not lost
                 page.failure = _reason(error)
-        return PageResult(**head, status="failed", reason=page.failure)
+        return PageResult(**head, status="failed", reason=_join([page.note, page.failure]))
 
 
-def _assemble(page: _Page, note: str, head: dict[str, Any]) -> PageResult:
+def _assemble(page: _Page, head: dict[str, Any]) -> PageResult:
     layout = page.layout
     assert layout is not None
     where: dict[str, Any] = {"size": layout.size, "angle_deg": layout.angle_deg}
     if not page.recognitions:
         status: Status = "blank" if layout.blank else "ok"
-        reasons = [note, "" if layout.blank else "no line of text was found"]
+        reasons = [page.note, "" if layout.blank else "no line of text was found"]
         return PageResult(**head, **where, status=status, reason=_join(reasons))
     texts = [recognition.text for recognition in page.recognitions]
     repeats = find_repeated_lines(texts, [_ink_aspect(tile.ink) for tile in layout.tiles])
@@ -245,7 +242,7 @@ def _assemble(page: _Page, note: str, head: dict[str, Any]) -> PageResult:
         **head,
         **where,
         status=status,
-        reason=_join([note, reason]),
+        reason=_join([page.note, reason]),
         text=join_lines(layout, texts, style="lines"),
         markdown=escape_markdown(join_lines(layout, texts, style="paragraphs")),
         confidence=mean_confidence(lines),
