@@ -86,7 +86,9 @@ def test_an_app_becomes_a_command_with_commands(scripted):
     group.command("stats")(lambda: typer.echo("counted"))
     scripted(group)
     assert run("train", "stats").stdout == "counted\n"
-    assert "show" in run("train", "--help").stdout
+    help_text = run("train", "--help").stdout
+    assert "show" in help_text
+    assert "--install-completion" not in help_text
 
 
 def test_a_users_mistake_is_told_in_one_line(scripted):

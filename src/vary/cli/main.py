@@ -52,6 +52,8 @@ def load_command(name: str) -> Any:
     found = getattr(import_module(module_name), attribute)
     if isinstance(found, typer.Typer):
         command = typer.main.get_command(found)
+        shells = {"install_completion", "show_completion"}  # of the whole command only
+        command.params = [option for option in command.params if option.name not in shells]
     else:
         single = typer.Typer(add_completion=False)
         single.command(name)(found)

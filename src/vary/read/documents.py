@@ -106,8 +106,17 @@ class PdfDocument(Document):
             )
 
     def page(self, number: int) -> Image.Image:
-        """Return a page as PDFium draws it, filled-in forms and annotations with it."""
-        page = self._pdf[number - 1]
+        """Return a page as PDFium draws it, filled-in forms and annotations with it.
+
+        Raises:
+            InputError: PDFium cannot load it.
+        """
+        try:
+            page = self._pdf[number - 1]
+        except pdfium.PdfiumError as error:
+            raise InputError(
+                f"the page is damaged ({error}); open the PDF in a viewer and save it again"
+            ) from error
         try:
             bitmap = page.render(scale=self._scale(*page.get_size()))
             return bitmap.to_pil().convert("RGB")
