@@ -1,0 +1,13 @@
+"""What a user's mistake raises, so that the command line can tell it from a fault of ours."""
+
+
+class VaryError(ValueError):
+    """Something the user gave cannot be used; the message names it, what is allowed and the way out."""
+
+
+class InputError(VaryError):
+    """A document, an image or a folder cannot be read."""
+
+
+class MissingExtraError(VaryError, ImportError):
+    """An optional part of the package is not installed."""
