@@ -1,0 +1,116 @@
+"""The configuration of a model that reads with one or more vision vocabularies."""
+
+import copy
+from typing import Any, Literal
+
+from transformers import AutoConfig, PreTrainedConfig
+
+from vary.vocabulary.configuration import ViTDetConfig
+
+Fusion = Literal["channel", "sum", "sequence"]
+FUSIONS: tuple[Fusion, ...] = ("channel", "sum", "sequence")
+
+
+def config_from_dict(value: dict[str, Any] | PreTrainedConfig) -> PreTrainedConfig:
+    """Return a configuration from its dictionary, whose `model_type` names the class.
+
+    Raises:
+        ValueError: no `model_type`, or one that nobody has registered.
+    """
+    if isinstance(value, PreTrainedConfig):
+        return value
+    fields = dict(value)
+    model_type = fields.pop("model_type", None)
+    if model_type == ViTDetConfig.model_type:
+        return ViTDetConfig(**fields)
+    if model_type is None:
+        raise ValueError("a part's configuration names no model_type")
+    return AutoConfig.for_model(model_type, **fields)
+
+
+class VaryConfig(PreTrainedConfig):
+    """Vocabularies, language model, and how the first are put before the second.
+
+    Args:
+        vocabularies: one configuration (or its dictionary) per vision vocabulary, in the order of
+            their channels.
+        text_config: the language model's configuration: any causal LM of transformers.
+        fusion: ``channel`` gives each vocabulary its own share of the width, tokens side by side
+            (the paper's); ``sum`` adds full-width tokens; ``sequence`` puts them one after another.
+        widths: each vocabulary's share under ``channel``; None for equal shares, the remainder to
+            the first.
+        image_token_id: the placeholder that a vision token replaces (`<imgpad>`).
+        tasks: what this model was trained to do (`ocr`, `markdown`, `chart`, ...).
+
+    Raises:
+        ValueError: no vocabulary, an unknown fusion, or widths that do not add up.
+
+    Source: paper 3.1 and 3.3; `sum` and `sequence` are ours.
+    """
+
+    model_type = "vary"
+    sub_configs = {"text_config": AutoConfig}
+
+    def __init__(
+        self,
+        vocabularies: list[dict[str, Any] | PreTrainedConfig] | None = None,
+        text_config: dict[str, Any] | PreTrainedConfig | None = None,
+        fusion: Fusion = "channel",
+        widths: list[int] | None = None,
+        image_token_id: int | None = None,
+        tasks: list[str] | tuple[str, ...] = (),
+        **kwargs: Any,
+    ) -> None:
+        parts = [ViTDetConfig()] if vocabularies is None else vocabularies
+        self.vocabularies = [config_from_dict(part) for part in parts]
+        self.text_config = config_from_dict(text_config or {"model_type": "opt"})
+        self.fusion = fusion
+        self.widths = widths
+        self.image_token_id = image_token_id
+        self.tasks = list(tasks)
+        kwargs.setdefault("tie_word_embeddings", self.text_config.tie_word_embeddings)
+        super().__init__(**kwargs)
+        self._check()
+        self._pass_on_settings()
+
+    def _check(self) -> None:
+        if not self.vocabularies:
+            raise ValueError("a model needs at least one vocabulary")
+        if self.fusion not in FUSIONS:
+            raise ValueError(f"fusion must be one of {', '.join(FUSIONS)}, got {self.fusion!r}")
+        if self.widths is None:
+            return
+        if self.fusion != "channel":
+            raise ValueError(f"widths belong to fusion='channel', not to {self.fusion!r}")
+        hidden = self.text_config.hidden_size
+        if len(self.widths) != len(self.vocabularies) or sum(self.widths) != hidden:
+            raise ValueError(
+                f"widths {self.widths} must be {len(self.vocabularies)} numbers that add up to the "
+                f"language model's width {hidden}"
+            )
+
+    def _pass_on_settings(self) -> None:
+        """Give every part the attention setting that was asked for the whole."""
+        asked = getattr(self, "_attn_implementation_internal", None)
+        if asked is not None:
+            for part in [*self.vocabularies, self.text_config]:
+                part._attn_implementation = asked
+
+    @property
+    def channel_widths(self) -> list[int]:
+        """Width of each vocabulary's tokens after its linear."""
+        hidden = self.text_config.hidden_size
+        if self.fusion != "channel":
+            return [hidden] * len(self.vocabularies)
+        if self.widths is not None:
+            return list(self.widths)
+        share, rest = divmod(hidden, len(self.vocabularies))
+        return [share + rest, *([share] * (len(self.vocabularies) - 1))]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as JSON values, its parts with their `model_type`."""
+        parts = copy.copy(self.__dict__).pop("vocabularies")
+        output = super().to_dict()
+        output["vocabularies"] = [part.to_dict() for part in parts]
+        output["text_config"] = self.text_config.to_dict()
+        return output

@@ -1,0 +1,137 @@
+"""From a picture to each vocabulary's pixels; the rules travel with the checkpoint."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import BatchFeature
+from transformers.image_processing_utils import BaseImageProcessor
+
+from vary.model.modeling import pixel_names
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+
+Picture = Image.Image | np.ndarray
+
+
+class ImageRule:
+    """How one vocabulary wants its images.
+
+    Args:
+        mode: ``resize`` to height x width without keeping the aspect ratio (the paper's), or
+            ``strip``: to the height, keeping the aspect ratio, then padded with white to the right
+            to a multiple of `step_px`.
+        height: pixels.
+        width: pixels; the widest strip in mode `strip`.
+        mean: per channel, of values between 0 and 1.
+        std: per channel.
+        resample: ``bilinear`` or ``bicubic`` (PIL's, with antialias when reducing).
+        step_px: see `mode`.
+
+    Raises:
+        ValueError: an unknown mode or resampling.
+    """
+
+    def __init__(
+        self,
+        mode: Literal["resize", "strip"] = "resize",
+        height: int = 1024,
+        width: int = 1024,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        resample: Literal["bilinear", "bicubic"] = "bilinear",
+        step_px: int = 128,
+    ) -> None:
+        if mode not in ("resize", "strip"):
+            raise ValueError(f"mode must be 'resize' or 'strip', got {mode!r}")
+        if resample not in _RESAMPLING:
+            raise ValueError(f"resample must be one of {', '.join(_RESAMPLING)}, got {resample!r}")
+        self.mode, self.height, self.width = mode, height, width
+        self.mean, self.std = list(mean), list(std)
+        self.resample, self.step_px = resample, step_px
+
+    def pixels(self, picture: Picture) -> np.ndarray:
+        """Return (H, W, 3) uint8 of the size that the vocabulary wants."""
+        image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+        image = image.convert("RGB")
+        kernel = _RESAMPLING[self.resample]
+        if self.mode == "resize":
+            return np.asarray(image.resize((self.width, self.height), kernel))
+        width = max(1, round(image.width * self.height / image.height))
+        width = min(width, self.width)
+        if image.size != (width, self.height):
+            image = image.resize((width, self.height), kernel)
+        padded_width = min(-(-width // self.step_px) * self.step_px, self.width)
+        padded = Image.new("RGB", (padded_width, self.height), "white")
+        padded.paste(image, (0, 0))
+        return np.asarray(padded)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Return (..., 3, H, W) float of (..., 3, H, W) uint8."""
+        mean = torch.tensor(self.mean, device=pixels.device)[:, None, None] * 255
+        std = torch.tensor(self.std, device=pixels.device)[:, None, None] * 255
+        return (pixels.float() - mean) / std
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rule as JSON values."""
+        return dict(vars(self))
+
+
+class VaryImageProcessor(BaseImageProcessor):
+    """All vocabularies' pixels of a batch of pictures.
+
+    Args:
+        rules: one per vocabulary, as `ImageRule` or its dictionary.
+
+    Source: paper 3.2 and the authors' preprocessing; strips are ours.
+    """
+
+    model_input_names = ["pixel_values", "image_sizes"]
+
+    def __init__(
+        self, rules: Sequence[ImageRule | dict[str, Any]] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        given = [ImageRule()] if rules is None else rules
+        self.rules = [rule if isinstance(rule, ImageRule) else ImageRule(**rule) for rule in given]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the processor as JSON values."""
+        output = super().to_dict()
+        output["rules"] = [rule.to_dict() for rule in self.rules]
+        return output
+
+    def preprocess(self, images: Picture | Sequence[Picture], *_: Any, **__: Any) -> BatchFeature:
+        """Return `pixel_values` (and `pixel_values_2`, ...) and `image_sizes`.
+
+        Args:
+            images: pictures; arrays are (H, W) or (H, W, 3) uint8.
+        """
+        pictures = [images] if isinstance(images, Image.Image | np.ndarray) else list(images)
+        features: dict[str, Tensor] = {}
+        for name, rule in zip(pixel_names(len(self.rules)), self.rules, strict=True):
+            made = [rule.pixels(picture) for picture in pictures]
+            features[name] = rule.normalise(_pad(made))
+            if name == "pixel_values":
+                features["image_sizes"] = torch.tensor([image.shape[:2] for image in made])
+        return BatchFeature(features)
+
+    __call__ = preprocess
+
+
+def _pad(images: list[np.ndarray]) -> Tensor:
+    """Return (B, 3, H, W) uint8, smaller images padded with white to the right and below."""
+    height = max(image.shape[0] for image in images)
+    width = max(image.shape[1] for image in images)
+    batch = np.full((len(images), height, width, 3), 255, np.uint8)
+    for row, image in zip(batch, images, strict=True):
+        row[: image.shape[0], : image.shape[1]] = image
+    return torch.from_numpy(batch).permute(0, 3, 1, 2)

@@ -1,0 +1,253 @@
+"""One model for every size: vision vocabularies before a causal language model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    Cache,
+    GenerationMixin,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.utils import ModelOutput
+
+from vary.model.configuration import VaryConfig
+from vary.model.fusion import Projector, scatter_vision_tokens
+from vary.vocabulary import ViTDetConfig, ViTDetOutput, ViTDetVocabulary
+
+
+@dataclass
+class VaryOutput(ModelOutput):
+    """What the model makes of a batch.
+
+    Args:
+        loss: next-token loss, where labels were given.
+        logits: (B, S, vocabulary size) next-token scores.
+        past_key_values: the language model's cache.
+        hidden_states: the language model's, where asked for.
+        attentions: the language model's, where asked for.
+        ctc_logits: for each image (columns, classes) scores of the CTC head, padded with the blank
+            to (B, columns, classes); None without such a head or without images.
+        ctc_lengths: (B,) columns of each image.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    past_key_values: Cache | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    ctc_logits: Tensor | None = None
+    ctc_lengths: Tensor | None = None
+
+
+@dataclass
+class EncodedImages:
+    """Images as the language model and the CTC head see them.
+
+    Args:
+        tokens: (V, D) fused vision tokens of all images, one image after the other.
+        counts: tokens of each image.
+        ctc_logits: see `VaryOutput`.
+        ctc_lengths: see `VaryOutput`.
+    """
+
+    tokens: Tensor
+    counts: list[int]
+    ctc_logits: Tensor | None = None
+    ctc_lengths: Tensor | None = None
+
+
+def build_vocabulary(config: PreTrainedConfig) -> tuple[PreTrainedModel, int]:
+    """Return a vocabulary with initial weights, and the width of its tokens."""
+    if isinstance(config, ViTDetConfig):
+        return ViTDetVocabulary(config), config.token_size
+    return AutoModel.from_config(config), int(config.hidden_size)
+
+
+def pixel_names(num_vocabularies: int) -> list[str]:
+    """Return the names under which each vocabulary's pixels are passed to the model."""
+    return ["pixel_values", *(f"pixel_values_{n}" for n in range(2, num_vocabularies + 1))]
+
+
+class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
+    """Vision vocabularies, a linear each, and a causal language model.
+
+    The language model is wrapped whole, so head, scaling and ties stay its own.
+
+    Source: paper 3.1 (Vary-tiny is one vocabulary) and 3.3 (Vary-base is two).
+    """
+
+    config_class = VaryConfig
+    base_model_prefix = ""
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["Block"]
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: VaryConfig) -> None:
+        super().__init__(config)
+        built = [build_vocabulary(part) for part in config.vocabularies]
+        self.vocabularies = nn.ModuleList(vocabulary for vocabulary, _ in built)
+        self.projector = Projector(config, [size for _, size in built])
+        self.language_model = AutoModelForCausalLM.from_config(config.text_config)
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the language model's embeddings."""
+        return self.language_model.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the language model's embeddings."""
+        self.language_model.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        """Return the language model's head."""
+        return self.language_model.get_output_embeddings()
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        """Replace the language model's head."""
+        self.language_model.set_output_embeddings(new_embeddings)
+
+    def encode_images(
+        self, pixels: list[Tensor], image_sizes: Tensor | None = None
+    ) -> EncodedImages:
+        """Return what the vocabularies make of a batch of images.
+
+        Args:
+            pixels: for each vocabulary (B, channels, H, W), smaller images padded right and below.
+            image_sizes: (B, 2) height and width in pixels of the first vocabulary's images before
+                padding; None if all fill the tensor. Images of one size are encoded together, so
+                an image's tokens do not depend on its neighbours.
+        """
+        groups = _group_by_size(pixels[0], image_sizes)
+        tokens: list[Tensor] = [torch.empty(0)] * pixels[0].shape[0]
+        logits: list[Tensor | None] = [None] * pixels[0].shape[0]
+        for (height, width), members in groups.items():
+            outputs = [
+                vocabulary(part[members, :, :height, :width] if number == 0 else part[members])
+                for number, (vocabulary, part) in enumerate(
+                    zip(self.vocabularies, pixels, strict=True)
+                )
+            ]
+            fused = self.projector([output.last_hidden_state for output in outputs])
+            first = outputs[0].ctc_logits if isinstance(outputs[0], ViTDetOutput) else None
+            for place, member in enumerate(members):
+                tokens[member] = fused[place]
+                logits[member] = None if first is None else first[place]
+        counts = [part.shape[0] for part in tokens]
+        known = [part for part in logits if part is not None]
+        if len(known) < len(logits):
+            return EncodedImages(torch.cat(tokens), counts)
+        padded, lengths = _pad_ctc(known)
+        return EncodedImages(torch.cat(tokens), counts, padded, lengths)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        image_sizes: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        vision_tokens: Tensor | None = None,
+        **kwargs: Any,
+    ) -> VaryOutput:
+        """Return next-token scores, the loss where there are labels, and CTC scores.
+
+        Args:
+            input_ids: (B, S) with one placeholder per vision token.
+            attention_mask: (B, S), 0 at padding.
+            pixel_values: (B, channels, H, W) for the first vocabulary; further ones take
+                `pixel_values_2`, ... in the same order of images.
+            image_sizes: see `encode_images`.
+            inputs_embeds: (B, S, D) instead of `input_ids`, vision tokens already in place.
+            labels: (B, S), -100 where no loss is wanted.
+            vision_tokens: (V, D) from `encode_images`, instead of pixels.
+            **kwargs: passed on to the language model.
+
+        Raises:
+            ValueError: placeholders and vision tokens differ in number.
+        """
+        pixels = self._take_pixels(pixel_values, kwargs)
+        encoded = self.encode_images(pixels, image_sizes) if pixels else None
+        if encoded is not None:
+            vision_tokens = encoded.tokens
+        if inputs_embeds is None:
+            if input_ids is None:
+                raise ValueError(
+                    "give input_ids or inputs_embeds; encode_images takes images alone"
+                )
+            inputs_embeds = self.get_input_embeddings()(input_ids)
+            if vision_tokens is not None:
+                is_vision = input_ids == self.config.image_token_id
+                inputs_embeds = scatter_vision_tokens(inputs_embeds, vision_tokens, is_vision)
+        kwargs.pop("return_dict", None)
+        output = self.language_model(
+            inputs_embeds=inputs_embeds, attention_mask=attention_mask, labels=labels, **kwargs
+        )
+        return VaryOutput(
+            loss=output.loss,
+            logits=output.logits,
+            past_key_values=output.past_key_values,
+            hidden_states=output.hidden_states,
+            attentions=output.attentions,
+            ctc_logits=encoded.ctc_logits if encoded else None,
+            ctc_lengths=encoded.ctc_lengths if encoded else None,
+        )
+
+    def _take_pixels(self, pixel_values: Tensor | None, kwargs: dict[str, Any]) -> list[Tensor]:
+        names = pixel_names(len(self.vocabularies))
+        further = [kwargs.pop(name, None) for name in names[1:]]
+        if pixel_values is None:
+            return []
+        missing = [name for name, part in zip(names[1:], further, strict=True) if part is None]
+        if missing:
+            raise ValueError(
+                f"this model has {len(names)} vocabularies; {', '.join(missing)} is missing: let "
+                "the processor make the pixels"
+            )
+        return [pixel_values, *further]
+
+    def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the inputs of a step; pixels and vision tokens are dropped once they are cached."""
+        inputs = super().prepare_inputs_for_generation(*args, **kwargs)
+        past = inputs.get("past_key_values")
+        if past is not None and past.get_seq_length() > 0:
+            for name in [*pixel_names(len(self.vocabularies)), "image_sizes", "vision_tokens"]:
+                inputs.pop(name, None)
+        return inputs
+
+
+def _group_by_size(pixels: Tensor, image_sizes: Tensor | None) -> dict[tuple[int, int], list[int]]:
+    """Return the images of each size, in order of their first."""
+    if image_sizes is None:
+        return {(pixels.shape[-2], pixels.shape[-1]): list(range(pixels.shape[0]))}
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, (height, width) in enumerate(image_sizes.tolist()):
+        groups.setdefault((height, width), []).append(number)
+    return groups
+
+
+def _pad_ctc(logits: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return (B, columns, classes) logits whose padding says blank, and each one's columns."""
+    lengths = torch.tensor([part.shape[0] for part in logits], device=logits[0].device)
+    padded = logits[0].new_full((len(logits), int(lengths.max()), logits[0].shape[1]), -1e4)
+    padded[..., 0] = 0
+    for row, part in zip(padded, logits, strict=True):
+        row[: part.shape[0]] = part
+    return padded, lengths

@@ -1,0 +1,102 @@
+"""Pictures and text to model inputs, in one place for training, evaluation and reading."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
+
+from vary.model.images import Picture, VaryImageProcessor
+from vary.model.tokenizer import DRAFT_END, DRAFT_START, IMAGE, IMAGE_END, IMAGE_START
+from vary.vocabulary import ViTDetConfig
+
+
+class VaryProcessor(ProcessorMixin):
+    """Writes the prompt of each picture and puts pixels beside it.
+
+    The paper's prompt has no text: `<img>`, one `<imgpad>` per vision token, `</img>`; the answer
+    follows. Where a draft is given it stands between, in `<draft>` and `</draft>`.
+
+    Args:
+        image_processor: one rule per vocabulary.
+        tokenizer: with the image tokens in it.
+        vocabulary: configuration of the first vocabulary as a dictionary; it tells how many tokens
+            an image of a size gives. None for the paper's 256 of any image.
+        image_seq_length: tokens of an image where `vocabulary` is None.
+
+    Source: paper 3.2 (prompt of Vary-tiny); drafts are ours.
+    """
+
+    attributes = ["image_processor", "tokenizer"]
+
+    def __init__(
+        self,
+        image_processor: VaryImageProcessor | None = None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        vocabulary: dict[str, Any] | None = None,
+        image_seq_length: int = 256,
+        **kwargs: Any,
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.image_seq_length = image_seq_length
+        self._sizes = ViTDetConfig(**vocabulary) if vocabulary else None
+        super().__init__(image_processor, tokenizer, **kwargs)
+
+    def num_image_tokens(self, height: int, width: int) -> int:
+        """Return how many vision tokens an image of this many pixels gives."""
+        if self._sizes is None:
+            return self.image_seq_length
+        rows, columns = self._sizes.token_grid(height, width)
+        return rows * columns
+
+    def prompt(self, num_tokens: int, draft: str | None = None) -> str:
+        """Return the text before the answer for an image of so many tokens."""
+        image = f"{IMAGE_START}{IMAGE * num_tokens}{IMAGE_END}"
+        return image if draft is None else f"{image}{DRAFT_START}{draft}{DRAFT_END}"
+
+    def __call__(
+        self,
+        images: Picture | Sequence[Picture],
+        drafts: Sequence[str | None] | None = None,
+        **_: Any,
+    ) -> BatchFeature:
+        """Return prompts and pixels of a batch, padded on the left for generation.
+
+        Args:
+            images: pictures; arrays are (H, W) or (H, W, 3) uint8.
+            drafts: for each picture what an earlier reader made of it, or None.
+
+        Returns: `input_ids`, `attention_mask`, `pixel_values` (`pixel_values_2`, ...),
+            `image_sizes`.
+        """
+        features = self.image_processor(images)
+        sizes = features["image_sizes"].tolist()
+        features.update(self.prompts(sizes, drafts))
+        return features
+
+    def prompts(
+        self, sizes: Sequence[Sequence[int]], drafts: Sequence[str | None] | None = None
+    ) -> dict[str, Tensor]:
+        """Return `input_ids` and `attention_mask` of the prompts of images of these sizes."""
+        drafts = drafts or [None] * len(sizes)
+        texts = [
+            self.prompt(self.num_image_tokens(*size), draft)
+            for size, draft in zip(sizes, drafts, strict=True)
+        ]
+        return pad_left(self.encode(texts), self.tokenizer.pad_token_id)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each text."""
+        return list(self.tokenizer(list(texts), add_special_tokens=False)["input_ids"])
+
+
+def pad_left(rows: Sequence[Sequence[int]], pad: int) -> dict[str, Tensor]:
+    """Return (B, S) `input_ids` and `attention_mask` of rows of tokens, padded on the left."""
+    length = max(map(len, rows))
+    return {
+        "input_ids": torch.tensor([[pad] * (length - len(row)) + list(row) for row in rows]),
+        "attention_mask": torch.tensor(
+            [[0] * (length - len(row)) + [1] * len(row) for row in rows]
+        ),
+    }
