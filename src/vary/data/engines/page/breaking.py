@@ -17,6 +17,7 @@ MAX_SPACE_SHRINK = 0.15
 MIN_SHORTFALL_TO_HYPHENATE = 0.06
 MIN_HYPHENATED_LETTERS = 6
 VOWELS = frozenset("aeiouy")
+DIGRAPHS = frozenset({"ch", "ck", "gh", "ph", "qu", "sh", "th"})
 
 # How a line is joined to the next one of its paragraph: with a space, as it stands, or without
 # the hyphen that only the line break brought.
@@ -135,20 +136,22 @@ def hyphenation_points(word: str) -> list[int]:
     """Return where a word may be broken with a hyphen: between syllables, by a simple rule.
 
     A break stands between a vowel and a consonant that a vowel follows (pa-per), or between two
-    consonants among vowels (win-dow), with two letters before and three after it. It is not a
-    dictionary's hyphenation: what is asked is lines that end in hyphens, not good style.
+    consonants among vowels (win-dow) that are not one sound (th, ph), with two letters before and
+    three after it. It is not a dictionary's hyphenation: what is asked is lines that end in
+    hyphens, not good style.
     """
     if len(word) < MIN_HYPHENATED_LETTERS or not (word.isascii() and word.isalpha()):
         return []
     if not word[1:].islower():
         return []
     vowel = [letter in VOWELS for letter in word.lower()]
-    return [
+    between = [
         at
         for at in range(2, len(word) - 2)
         if (vowel[at - 1] and not vowel[at] and vowel[at + 1])
         or (vowel[at - 2] and not vowel[at - 1] and not vowel[at] and vowel[at + 1])
     ]
+    return [at for at in between if word[at - 1 : at + 1] not in DIGRAPHS]
 
 
 def _words_and_spaces(text: str) -> Iterator[str]:

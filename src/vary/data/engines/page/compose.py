@@ -291,7 +291,8 @@ class Flow:
         needed = len(lines) + LINES_KEPT if block.keep else 1
         if not self._has_room(needed * block.leading_px) and not self._next_column():
             return False
-        paragraph = PlacedParagraph(block.role, block.tight and bool(self.page.paragraphs))
+        above = self.page.paragraphs[-1].role if self.page.paragraphs else ""
+        paragraph = PlacedParagraph(block.role, block.tight and above == block.role)
         self.page.paragraphs.append(paragraph)
         box_top = self.y
         for number, line in enumerate(lines):

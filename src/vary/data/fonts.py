@@ -1,0 +1,206 @@
+"""Installed fonts: which there are, which characters each has, and how to draw with them."""
+
+import hashlib
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+from PIL import ImageFont
+
+from vary.data.engines.base import Reject
+from vary.errors import InputError, VaryError
+
+_SUFFIXES = {".ttf", ".otf", ".ttc", ".otc"}
+_PROBE_PX = 24
+_PLAIN_STYLES = {"Regular", "Book", "Roman", "Medium", "Normal", "10 Regular", "12 Regular"}
+_PLAIN_SHARE = 0.55
+# A noncharacter: no font has it, so it draws what the font draws for a missing glyph.
+_MISSING = "\U0010ffff"
+
+
+@dataclass(frozen=True)
+class FontFace:
+    """One face of a font file.
+
+    Args:
+        path: the file.
+        index: the face's number in the file (collections hold several).
+        family: name of the family.
+        style: name of the style, such as `Bold Italic`.
+    """
+
+    path: Path
+    index: int
+    family: str
+    style: str
+
+
+def system_font_folders() -> list[Path]:
+    """Return the folders in which this operating system keeps fonts."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        return [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"]
+    if sys.platform == "win32":
+        return [Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts"]
+    return [
+        Path("/usr/share/fonts"),
+        Path("/usr/local/share/fonts"),
+        home / ".fonts",
+        home / ".local/share/fonts",
+    ]
+
+
+class FontLibrary:
+    """Faces to draw with, and what each can draw.
+
+    Args:
+        faces: the faces; `discover` finds them.
+
+    Raises:
+        VaryError: no face at all.
+    """
+
+    def __init__(self, faces: Sequence[FontFace]) -> None:
+        if not faces:
+            raise VaryError("no font given; name a folder with .ttf or .otf files")
+        self.faces = tuple(
+            sorted(faces, key=lambda face: (face.family, face.style, face.path.name))
+        )
+        families: dict[str, list[FontFace]] = {}
+        for face in self.faces:
+            families.setdefault(face.family, []).append(face)
+        self.families = {family: tuple(members) for family, members in families.items()}
+        self._family_names = tuple(self.families)
+        self._plain = {
+            family: tuple(face for face in members if face.style in _PLAIN_STYLES)
+            for family, members in self.families.items()
+        }
+        self._has: dict[FontFace, dict[str, bool]] = {}
+        self._loaded: OrderedDict[tuple[FontFace, float], ImageFont.FreeTypeFont] = OrderedDict()
+
+    @classmethod
+    def discover(
+        cls,
+        folders: Sequence[Path] | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+    ) -> "FontLibrary":
+        """Return the fonts in some folders (None: the system's).
+
+        Args:
+            folders: where to look, subfolders too.
+            include: patterns (`*` and `?`) of families or file names to take; none: all.
+            exclude: patterns of families or file names to leave.
+
+        Raises:
+            InputError: a folder is missing, or no font is found.
+        """
+        for folder in folders or ():
+            if not Path(folder).is_dir():
+                raise InputError(f"no font folder {folder}")
+        looked = [Path(folder) for folder in folders] if folders else system_font_folders()
+        files = [path for folder in looked if folder.is_dir() for path in _font_files(folder)]
+        faces = [
+            face
+            for path in files
+            for face in _faces_of(path)
+            if (not include or _matches(face, include)) and not _matches(face, exclude)
+        ]
+        if not faces:
+            raise InputError(
+                f"no font found in {', '.join(map(str, looked))}"
+                f"{' that matches ' + ', '.join(include) if include else ''}; install fonts "
+                "(on Debian: fonts-liberation, fonts-lmodern) or name a folder that holds some"
+            )
+        return cls(faces)
+
+    def has(self, face: FontFace, character: str) -> bool:
+        """Return whether a face draws this character itself (white space counts as drawn)."""
+        known = self._has.setdefault(face, {})
+        if character not in known:
+            known[character] = character.isspace() or self._draws(face, character)
+        return known[character]
+
+    def missing(self, face: FontFace, text: str) -> set[str]:
+        """Return the characters of a text for which a face has no glyph."""
+        return {character for character in set(text) if not self.has(face, character)}
+
+    def pick(self, rng: np.random.Generator, text: str, tries: int = 24) -> FontFace:
+        """Return a face with all glyphs of a text: first a family by lot, then one of its faces.
+
+        Upright faces of normal weight are taken oftener than their number, as documents do.
+
+        Raises:
+            Reject: no face was found that has them all.
+        """
+        for _ in range(tries):
+            family = self._family_names[rng.integers(len(self._family_names))]
+            plain = self._plain[family]
+            members = plain if plain and rng.random() < _PLAIN_SHARE else self.families[family]
+            face = members[rng.integers(len(members))]
+            if not self.missing(face, text):
+                return face
+        able = [face for face in self.faces if not self.missing(face, text)]
+        if able:
+            return able[rng.integers(len(able))]
+        best = min(self.faces, key=lambda face: len(self.missing(face, text)))
+        lacking = "".join(sorted(self.missing(best, text)))[:20]
+        raise Reject("no font has the glyphs", f"closest: {best.family}, lacks {lacking!r}")
+
+    def load(self, face: FontFace, size_px: float) -> ImageFont.FreeTypeFont:
+        """Return a face at a size, from a small cache."""
+        key = (face, size_px)
+        if key in self._loaded:
+            self._loaded.move_to_end(key)
+            return self._loaded[key]
+        font = ImageFont.truetype(
+            str(face.path), size_px, index=face.index, layout_engine=ImageFont.Layout.BASIC
+        )
+        self._loaded[key] = font
+        if len(self._loaded) > 512:
+            self._loaded.popitem(last=False)
+        return font
+
+    def hashes(self) -> dict[str, str]:
+        """Return the sha256 of each font file, by file name."""
+        paths = sorted({face.path for face in self.faces})
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+    def _draws(self, face: FontFace, character: str) -> bool:
+        font = self.load(face, _PROBE_PX)
+        try:
+            drawn = font.getmask(character)
+            absent = font.getmask(_MISSING)
+        except OSError:
+            return False
+        if drawn.getbbox() is None:
+            return False
+        return drawn.size != absent.size or bytes(drawn) != bytes(absent)
+
+
+def _font_files(folder: Path) -> Iterable[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+
+
+def _faces_of(path: Path) -> list[FontFace]:
+    """Return a file's faces; an unreadable file has none."""
+    faces: list[FontFace] = []
+    in_collection = path.suffix.lower() in {".ttc", ".otc"}
+    for index in range(64 if in_collection else 1):
+        try:
+            family, style = ImageFont.truetype(str(path), _PROBE_PX, index=index).getname()
+        except OSError:
+            break
+        faces.append(FontFace(path, index, family or path.stem, style or "Regular"))
+    return faces
+
+
+def _matches(face: FontFace, patterns: Sequence[str]) -> bool:
+    return any(
+        fnmatch(face.family, pattern) or fnmatch(face.path.name, pattern) for pattern in patterns
+    )
