@@ -246,8 +246,6 @@ def _group_by_size(pixels: Tensor, image_sizes: Tensor | None) -> dict[tuple[int
 def _pad_ctc(logits: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Return (B, columns, classes) logits whose padding says blank, and each one's columns."""
     lengths = torch.tensor([part.shape[0] for part in logits], device=logits[0].device)
-    padded = logits[0].new_full((len(logits), int(lengths.max()), logits[0].shape[1]), -1e4)
-    padded[..., 0] = 0
-    for row, part in zip(padded, logits, strict=True):
-        row[: part.shape[0]] = part
-    return padded, lengths
+    blank = logits[0].new_full((int(lengths.max()), logits[0].shape[1]), -1e4)
+    blank[:, 0] = 0
+    return torch.stack([torch.cat([part, blank[part.shape[0] :]]) for part in logits]), lengths
