@@ -93,6 +93,7 @@ def test_words_wider_than_the_column_are_cut():
         ("measure", [3]),
         ("window", [3]),
         ("computer", [3, 5]),
+        ("orphanage", [5]),
     ],
 )
 def test_hyphenation_points(word, points):

@@ -6,16 +6,25 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from vary.data.engines.page.compose import ComposedPage, PlacedLine, PlacedWord, Rectangle
-from vary.data.engines.page.typeset import OVERSAMPLE, Color, Typesetter
+from vary.data.engines.page.compose import ComposedPage, PlacedWord, Rectangle
+from vary.data.engines.page.typeset import OVERSAMPLE, Color, TextStyle, Typesetter
 from vary.data.schema import EncodedImage, Word
 
 Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
+class _Glyphs:
+    """A drawn word: its coverage, enlarged and cut to the ink, and where it lies to the origin."""
+
+    coverage: Image.Image
+    left: int
+    top: int
+
+
+@dataclass(frozen=True)
 class _Ink:
-    """A drawn word in the oversampled grid: its coverage, cut to the ink, and its place."""
+    """A drawn word at its place in the oversampled grid of the page."""
 
     word: PlacedWord
     coverage: Image.Image
@@ -33,6 +42,59 @@ class _Ink:
         )
 
 
+class Brush:
+    """Draws the words of one page; each word and style is drawn once and stamped again.
+
+    Args:
+        setter: where the fonts come from.
+    """
+
+    def __init__(self, setter: Typesetter) -> None:
+        self.setter = setter
+        self._drawn: dict[tuple[str, TextStyle], _Glyphs | None] = {}
+
+    def ink(self, word: PlacedWord) -> _Ink | None:
+        """Return a word's ink at its place; None where its glyphs are blank."""
+        key = (word.text, word.style)
+        if key not in self._drawn:
+            self._drawn[key] = self._draw(word.text, word.style)
+        glyphs = self._drawn[key]
+        if glyphs is None:
+            return None
+        left = round(word.x * OVERSAMPLE) + glyphs.left
+        top = round(word.y * OVERSAMPLE) + glyphs.top
+        return _Ink(word, glyphs.coverage, left, top)
+
+    def _draw(self, text: str, style: TextStyle) -> _Glyphs | None:
+        font = self.setter.font(style)
+        runs = self._runs(text, style)
+        boxes = [font.getbbox(part, anchor="ls") for part, _ in runs]
+        # One more on each side: hinting may put ink a little beside the box that is announced.
+        x0 = math.floor(min(b[0] + shift for b, (_, shift) in zip(boxes, runs, strict=True))) - 1
+        x1 = math.ceil(max(b[2] + shift for b, (_, shift) in zip(boxes, runs, strict=True))) + 1
+        y0 = math.floor(min(box[1] for box in boxes)) - 1
+        y1 = math.ceil(max(box[3] for box in boxes)) + 1
+        coverage = Image.new("L", (x1 - x0, y1 - y0), 0)
+        pen = ImageDraw.Draw(coverage)
+        for part, shift in runs:
+            pen.text((shift - x0, -y0), part, fill=255, font=font, anchor="ls")
+        # What is announced holds the space beside the letters too: cut to the ink itself.
+        ink = coverage.getbbox()
+        if ink is None:
+            return None
+        return _Glyphs(coverage.crop(ink), x0 + ink[0], y0 + ink[1])
+
+    def _runs(self, text: str, style: TextStyle) -> list[tuple[str, int]]:
+        """Return what is drawn in one go, and how far from the origin: letters, if spaced."""
+        if not style.tracking_px:
+            return [(text, 0)]
+        runs, shift = [], 0.0
+        for character in text:
+            runs.append((character, round(shift * OVERSAMPLE)))
+            shift += self.setter.width(character, style)
+        return runs
+
+
 def draw_page(page: ComposedPage, setter: Typesetter) -> tuple[Image.Image, list[Word]]:
     """Return the image of a page and its words in reading order.
 
@@ -42,9 +104,14 @@ def draw_page(page: ComposedPage, setter: Typesetter) -> tuple[Image.Image, list
     pen = ImageDraw.Draw(image)
     for rectangle in page.rectangles:
         pen.rectangle(_pixels(rectangle), fill=rectangle.color)
+    brush = Brush(setter)
     words: list[Word] = []
     for line in page.lines():
-        words += _draw_line(image, line, setter)
+        inks = [ink for word in line.words if (ink := brush.ink(word)) is not None]
+        for color in dict.fromkeys(ink.word.style.color for ink in inks):
+            _stamp(image, [ink for ink in inks if ink.word.style.color == color], color)
+        boxes = (_clip(_reduced(ink.box), image.size) for ink in inks)
+        words += [Word(0, ink.word.text, *box) for ink, box in zip(inks, boxes, strict=True)]
     return (image.convert("L") if _is_grey(page) else image), words
 
 
@@ -53,47 +120,6 @@ def encode_png(image: Image.Image, path: str) -> EncodedImage:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return EncodedImage(buffer.getvalue(), path, image.width, image.height)
-
-
-def _draw_line(image: Image.Image, line: PlacedLine, setter: Typesetter) -> list[Word]:
-    inks = [ink for word in line.words if (ink := _draw_word(word, setter)) is not None]
-    for color in dict.fromkeys(ink.word.style.color for ink in inks):
-        _stamp(image, [ink for ink in inks if ink.word.style.color == color], color)
-    return [Word(0, ink.word.text, *_clip(_reduced(ink.box), image.size)) for ink in inks]
-
-
-def _draw_word(word: PlacedWord, setter: Typesetter) -> _Ink | None:
-    """Return a word's ink; None where its glyphs are blank."""
-    font = setter.font(word.style)
-    runs = _glyph_runs(word, setter)
-    boxes = [font.getbbox(text, anchor="ls") for text, _ in runs]
-    # One more on each side: hinting may put ink a little beside the box that is announced.
-    x0 = math.floor(min(box[0] + shift for box, (_, shift) in zip(boxes, runs, strict=True))) - 1
-    x1 = math.ceil(max(box[2] + shift for box, (_, shift) in zip(boxes, runs, strict=True))) + 1
-    y0 = math.floor(min(box[1] for box in boxes)) - 1
-    y1 = math.ceil(max(box[3] for box in boxes)) + 1
-    coverage = Image.new("L", (x1 - x0, y1 - y0), 0)
-    pen = ImageDraw.Draw(coverage)
-    for text, shift in runs:
-        pen.text((shift - x0, -y0), text, fill=255, font=font, anchor="ls")
-    # What is announced holds the space beside the letters too: cut to the ink itself.
-    ink = coverage.getbbox()
-    if ink is None:
-        return None
-    left = round(word.x * OVERSAMPLE) + x0 + ink[0]
-    top = round(word.y * OVERSAMPLE) + y0 + ink[1]
-    return _Ink(word, coverage.crop(ink), left, top)
-
-
-def _glyph_runs(word: PlacedWord, setter: Typesetter) -> list[tuple[str, int]]:
-    """Return what is drawn in one go, and how far from the origin; letter-spaced text by letter."""
-    if not word.style.tracking_px:
-        return [(word.text, 0)]
-    runs, shift = [], 0.0
-    for character in word.text:
-        runs.append((character, round(shift * OVERSAMPLE)))
-        shift += setter.width(character, word.style)
-    return runs
 
 
 def _stamp(image: Image.Image, inks: list[_Ink], color: Color) -> None:

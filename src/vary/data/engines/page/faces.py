@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vary.data.engines.base import Reject
 from vary.data.fonts import FontFace, FontLibrary
 
 # Faces drawn before a page takes what it got: text is rarely bold or italic throughout.
@@ -43,15 +42,11 @@ def draw_faces(rng: np.random.Generator, fonts: FontLibrary, text: str) -> Faces
 
 def _upright(rng: np.random.Generator, fonts: FontLibrary, characters: str) -> FontFace:
     """Return a face that has the characters, an upright one of normal weight if possible."""
-    try:
+    face = fonts.pick(rng, characters)
+    for _ in range(TRIES_FOR_UPRIGHT):
+        if not any(word in face.style.lower() for word in UNUSUAL_STYLES):
+            break
         face = fonts.pick(rng, characters)
-        for _ in range(TRIES_FOR_UPRIGHT):
-            if not any(word in face.style.lower() for word in UNUSUAL_STYLES):
-                break
-            face = fonts.pick(rng, characters)
-    except Reject as reject:
-        # One reason for all, so that the manifest counts them together.
-        raise Reject("no font has the glyphs", str(reject)) from reject
     return face
 
 
