@@ -196,6 +196,7 @@ def _find_gutter(
             return None
         x0, y0, x1, y1 = grid.to_pixels(found[1])
         x = (x0 + x1) / 2
+        y0, y1 = _clear_of_lines(parts, ids, (x0, y0, x1, y1), em_px)
         inside = (y_middle >= y0) & (y_middle < y1)
         left = _side(parts, ids[inside & (x_middle < x)], em_px)
         right = _side(parts, ids[inside & (x_middle >= x)], em_px)
@@ -208,31 +209,84 @@ def _find_gutter(
     return None
 
 
-def _trim_head_and_foot(
-    parts: Components, ids: np.ndarray, em_px: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (head, body, foot): single lines at the ends that a clear gap parts from the text.
+def _is_column_text(
+    parts: Components, group: np.ndarray, column: np.ndarray, em_px: float, at_left: bool
+) -> bool:
+    """Return whether a group at an end of a column is laid out like the column's text.
 
-    Running heads and page numbers would otherwise be read with the column they stand over.
+    Text of the left column takes its full width; text of the right one begins at its edge,
+    which heads and page numbers, centred or flush right, do not.
+    """
+    if not len(group) or not len(column):
+        return False
+    left, right = np.percentile(parts.x0[column], 2), np.percentile(parts.x1[column], 98)
+    starts = bool(parts.x0[group].min() <= left + em_px)
+    full = bool(parts.x1[group].max() >= right - 1.5 * em_px)
+    return starts and (full or not at_left)
+
+
+def _is_apart(
+    parts: Components, group: np.ndarray, body: np.ndarray, x: float, em_px: float
+) -> bool:
+    """Return whether a group at an end of columns is a head or a foot of both.
+
+    It is low, and no line of it is as wide as its column.
+    """
+    if not len(body):
+        return False
+    size = max(em_px, 1.3 * float(np.percentile(parts.height[group], 80)))
+    tall = int(parts.y1[group].max() - parts.y0[group].min())
+    middle = (parts.x0 + parts.x1) / 2
+    left, right = group[middle[group] < x], group[middle[group] >= x]
+    if tall > (5 if len(left) and len(right) else 1.4) * size:
+        return False
+    if _is_column_text(parts, left, body[middle[body] < x], em_px, at_left=True):
+        return False
+    return not _is_column_text(parts, right, body[middle[body] >= x], em_px, at_left=False)
+
+
+def _trim_head_and_foot(
+    parts: Components, ids: np.ndarray, x: float, em_px: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (head, body, foot): what a clear gap parts from columns on both sides of `x`.
+
+    Running heads, authors and page numbers would otherwise be read with the column that they
+    stand over or under.
     """
     head = foot = ids[:0]
-    for end in (0, 1):
-        for _ in range(2):
+    for at_foot in (False, True):
+        for _ in range(3):
             band = group_rows(parts.y0[ids], parts.y1[ids], gap=0.8 * em_px)
-            last = int(band.max())
-            if last == 0:
+            group = band == (band.max() if at_foot else 0)
+            if not _is_apart(parts, ids[group], ids[~group], x, em_px):
                 break
-            group = band == (0 if end == 0 else last)
-            chosen = ids[group]
-            tall = parts.y1[chosen].max() - parts.y0[chosen].min()
-            if tall > 1.4 * max(em_px, float(np.percentile(parts.height[chosen], 80)) * 1.3):
-                break
-            ids = ids[~group]
-            if end == 0:
-                head = np.concatenate([head, chosen])
+            if at_foot:
+                foot = np.concatenate([ids[group], foot])
             else:
-                foot = np.concatenate([chosen, foot])
+                head = np.concatenate([head, ids[group]])
+            ids = ids[~group]
     return head, ids, foot
+
+
+def _clear_of_lines(
+    parts: Components, ids: np.ndarray, gutter: tuple[float, float, float, float], em_px: float
+) -> tuple[float, float]:
+    """Return the gutter's y range, shrunk so that it ends between lines.
+
+    A stripe ends at the letter that stands in its way; dots, accents and commas of that
+    letter's line lie beyond it and belong with it.
+    """
+    x0, y0, x1, y1 = gutter
+    cell = em_px / _CELLS_PER_EM
+    across = ids[(parts.x0[ids] < x1) & (parts.x1[ids] > x0)]
+    below = across[np.abs(parts.y0[across] - y1) <= 2 * cell]
+    above = across[np.abs(parts.y1[across] - y0) <= 2 * cell]
+    middle = (parts.y0 + parts.y1) / 2
+    if len(below):
+        y1 = min(y1, max(float(middle[below].min()) - 0.72 * em_px, y1 - 0.6 * em_px))
+    if len(above):
+        y0 += 0.2 * max(em_px, 1.3 * float(parts.height[above].min()))
+    return y0, y1
 
 
 def find_regions(
@@ -262,7 +316,7 @@ def find_regions(
     x, y0, y1 = gutter
     y_middle = (parts.y0[ids] + parts.y1[ids]) / 2
     above, below = ids[y_middle < y0], ids[y_middle >= y1]
-    head, body, foot = _trim_head_and_foot(parts, ids[(y_middle >= y0) & (y_middle < y1)], em_px)
+    head, body, foot = _trim_head_and_foot(parts, ids[(y_middle >= y0) & (y_middle < y1)], x, em_px)
     middle = (parts.x0[body] + parts.x1[body]) / 2
     regions: list[np.ndarray] = []
     for part in (above, head, body[middle < x], body[middle >= x], foot, below):

@@ -7,6 +7,7 @@ import numpy as np
 from vary.read.cutting.columns import group_rows
 from vary.read.cutting.layout import CuttingConfig
 from vary.read.cutting.raster import Components
+from vary.read.cutting.rules import is_dotted_rule
 
 _SMALL_EM = 0.4
 """Bands lower than this are parts of letters (dots, bars of 三) if a close neighbour is there."""
@@ -145,6 +146,8 @@ def find_segments(
     """Return the line segments of one band of a region; parts grow where letters are cut."""
     segments = []
     for leaf in _split(parts, ids, em_px, config):
+        if is_dotted_rule(parts, leaf, em_px):
+            continue
         zones = _line_zones(parts, leaf)
         if len(zones) == 1:
             segments.append(Segment.of(parts, leaf))

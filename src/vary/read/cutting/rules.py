@@ -129,3 +129,13 @@ def without_pictures(parts: Components, em_px: float) -> Components:
                 & (parts.y1 <= parts.y1[index])
             )
     return parts.select(~drop) if drop.any() else parts
+
+
+def is_dotted_rule(parts: Components, ids: np.ndarray, em_px: float) -> bool:
+    """Return whether a line is a dotted or dashed rule: many alike specks, wide, and no letter."""
+    height, width = parts.height[ids], parts.width[ids]
+    if len(ids) < 12 or height.max() > 0.35 * em_px:
+        return False
+    alike = width.max() <= 1.5 * width.min() + 2
+    span = parts.x1[ids].max() - parts.x0[ids].min()
+    return bool(alike and span > 8 * em_px)
