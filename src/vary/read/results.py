@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -122,7 +122,7 @@ class DocumentResult:
 
     input: str
     num_pages: int
-    pages: tuple[PageResult, ...] = field(default=())
+    pages: tuple[PageResult, ...]
 
     @classmethod
     def collect(cls, pages: Iterable[PageResult]) -> "DocumentResult":
@@ -234,8 +234,3 @@ def escape_markdown(text: str) -> str:
     lines = "\n".join(line.strip() for line in text.split("\n"))
     escaped = _MARKS.sub(lambda found: "\\" + found.group(), lines)
     return _RULES.sub(r"\\", _LEADING_MARKS.sub(r"\\", escaped))
-
-
-def without_lines(page: PageResult) -> PageResult:
-    """Return the page without its lines: what is kept of a long document for a summary."""
-    return replace(page, lines=(), text="", markdown="", draft="")
