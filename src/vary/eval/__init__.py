@@ -1,0 +1,1 @@
+"""Evaluation: metrics, and later tasks, runner and report."""
