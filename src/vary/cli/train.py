@@ -1,0 +1,34 @@
+"""`vary train`: any recipe, stopped at any time, going on where it was."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vary.errors import VaryError
+from vary.extras import require
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/nano.yaml.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Changes: key=value, dots between keys: stages.read.steps=500."),
+    ] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(min=0, help="Stop with a checkpoint after this time; run again to go on."),
+    ] = None,
+) -> None:
+    """Train a model as a recipe says; the same command goes on after a stop."""
+    try:
+        for module in ("accelerate", "pyarrow", "matplotlib"):
+            require(module, extra="train")
+        from vary.train.recipe import load_recipe
+        from vary.train.run import train as run
+
+        finished = run(load_recipe(recipe, overrides or []), max_minutes)
+    except VaryError as error:
+        typer.echo(f"vary train: {error}", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(str(finished))

@@ -1,0 +1,76 @@
+"""A model and its processor from a recipe."""
+
+from pathlib import Path
+
+import torch
+
+from vary.data.corpus import TextCorpus
+from vary.data.engines.page.line_text import fold_text
+from vary.errors import VaryError
+from vary.model import (
+    ImageRule,
+    VaryConfig,
+    VaryForConditionalGeneration,
+    VaryImageProcessor,
+    VaryProcessor,
+)
+from vary.model.tokenizer import END, IMAGE, PAD, train_tokenizer
+from vary.train.recipe import Recipe
+from vary.vocabulary import ViTDetConfig
+
+
+def build(recipe: Recipe, alphabet: str) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
+    """Return a recipe's model with initial weights (or those of `init`), and its processor.
+
+    Args:
+        recipe: what to build.
+        alphabet: characters that the engine writes: the CTC alphabet, each a piece of its own.
+
+    Raises:
+        VaryError: a field that the vocabulary's or the language model's configuration refuses.
+        InputError: no text to train the tokenizer on.
+    """
+    if recipe.init:
+        return load(Path(recipe.init))
+    spec = recipe.model
+    corpus = TextCorpus.from_folder(Path(recipe.data.text), exclude=recipe.data.text_exclude)
+    texts = (fold_text(paragraph.text) for paragraph in corpus.paragraphs)
+    tokenizer = train_tokenizer(
+        texts, spec.tokenizer.vocabulary_size, alphabet, spec.tokenizer.max_piece_chars
+    )
+    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (END, PAD, IMAGE)}
+    try:
+        vocabulary = ViTDetConfig(**spec.vocabulary, ctc_alphabet=alphabet)
+        config = VaryConfig(
+            [vocabulary],
+            {
+                **spec.text,
+                "vocab_size": len(tokenizer),
+                "bos_token_id": None,
+                "eos_token_id": ids[END],
+                "pad_token_id": ids[PAD],
+            },
+            image_token_id=ids[IMAGE],
+            tasks=recipe.tasks,
+        )
+    except (TypeError, ValueError) as error:
+        raise VaryError(f"the recipe's model cannot be built: {error}") from error
+    torch.manual_seed(recipe.seed)
+    model = VaryForConditionalGeneration(config)
+    model.generation_config.eos_token_id = ids[END]
+    model.generation_config.pad_token_id = ids[PAD]
+    model.generation_config.do_sample = False
+    images = VaryImageProcessor([ImageRule(**spec.image)])
+    return model, VaryProcessor(images, tokenizer, vocabulary=vocabulary.to_dict())
+
+
+def load(folder: Path) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
+    """Return a saved model in fp32 and its processor.
+
+    Raises:
+        VaryError: the folder holds no checkpoint.
+    """
+    if not (folder / "config.json").is_file():
+        raise VaryError(f"no checkpoint in {folder}: config.json is missing")
+    model = VaryForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    return model, VaryProcessor.from_pretrained(folder)

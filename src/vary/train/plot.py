@@ -1,0 +1,56 @@
+"""The picture of a run: losses, held-out errors and throughput against steps."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vary.extras import require
+
+_PANELS = (
+    ("loss (nats)", ("ctc", "text")),
+    ("held-out character error", ("ctc_error", "text_error", "draft_error")),
+    ("seconds per step", ("seconds_per_step",)),
+)
+
+
+def plot_metrics(metrics: Path, picture: Path) -> None:
+    """Draw a run's `metrics.jsonl`; stages stand one behind the other.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    require("matplotlib", extra="train")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    entries = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    figure = Figure(figsize=(8, 9), layout="constrained")
+    FigureCanvasAgg(figure)
+    starts = _stage_starts(entries)
+    for axes, (title, names) in zip(figure.subplots(len(_PANELS), 1), _PANELS, strict=True):
+        for name in names:
+            points = [(starts[e["stage"]] + e["step"], e[name]) for e in entries if name in e]
+            if points:
+                axes.plot(*zip(*points, strict=True), label=name)
+        for stage, start in starts.items():
+            axes.axvline(start, color="grey", linewidth=0.5)
+            axes.text(start, 1.0, f" {stage}", transform=axes.get_xaxis_transform(), va="bottom")
+        axes.set_ylabel(title)
+        axes.set_yscale("log")
+        axes.grid(visible=True, which="both", alpha=0.2)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
+    axes.set_xlabel("steps")
+    figure.savefig(picture, dpi=110)
+
+
+def _stage_starts(entries: list[dict[str, Any]]) -> dict[str, int]:
+    """Return the number of steps before each stage, in the order in which they came."""
+    last: dict[str, int] = {}
+    for entry in entries:
+        last[entry["stage"]] = max(last.get(entry["stage"], 0), entry["step"])
+    starts, total = {}, 0
+    for stage, steps in last.items():
+        starts[stage] = total
+        total += steps
+    return starts
