@@ -5,8 +5,9 @@ import json
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from vary.data.engines.base import Engine, Reject, make_sample, sample_id
@@ -21,9 +22,6 @@ from vary.data.manifest import (
 )
 from vary.data.schema import Sample, read_samples, write_samples
 from vary.errors import InputError, VaryError
-
-# Shards waiting per worker, so that none idles while the parent writes the manifest.
-QUEUED_PER_WORKER = 2
 
 
 @dataclass(frozen=True)
@@ -248,16 +246,14 @@ def _make_shards(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start_worker, (build_engine,)) as pool:
         waiting = iter(todo)
-        running: set[Future[FinishedShard]] = set()
+        # One shard per worker and none queued: an interrupt reaches every worker at its shard,
+        # and no further one is begun.
+        running = {pool.submit(_make_shard_in_worker, run, next(waiting)) for _ in range(workers)}
         try:
-            while True:
-                for indices in waiting:
-                    running.add(pool.submit(_make_shard_in_worker, run, indices))
-                    if len(running) >= workers * QUEUED_PER_WORKER:
-                        break
-                if not running:
-                    return
+            while running:
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for indices in islice(waiting, len(finished)):
+                    running.add(pool.submit(_make_shard_in_worker, run, indices))
                 for future in finished:
                     yield future.result()
         finally:

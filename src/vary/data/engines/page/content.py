@@ -206,8 +206,8 @@ class Writer:
             align=style.align,
             leading_px=self.leading_px,
             first_indent_px=0.0 if continued else style.indent_em * self.em_px,
-            before_px=self.leading_px * 0.5 if shaded else 0.0,
-            after_px=self.leading_px * 0.6 if shaded else gap,
+            before_px=self.leading_px * 0.4 if shaded else 0.0,
+            after_px=max(gap, self.leading_px * 0.7) if shaded else gap,
             shade=_shade(style.background) if shaded else None,
         )
 
