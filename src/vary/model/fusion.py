@@ -41,7 +41,7 @@ class Projector(nn.Module):
         counts = [part.shape[-2] for part in mapped]
         if len(set(counts)) > 1:
             raise ValueError(
-                f"the vocabularies give {' and '.join(map(str, counts))} tokens for the same image; "
+                f"the vocabularies give {' and '.join(map(str, counts))} tokens of one image; "
                 f"fusion={self.fusion!r} needs equal numbers: change the image sizes or use "
                 "fusion='sequence'"
             )

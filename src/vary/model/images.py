@@ -45,6 +45,7 @@ class ImageRule:
         mode: Literal["resize", "strip"] = "resize",
         height: int = 1024,
         width: int = 1024,
+        *,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
         resample: Literal["bilinear", "bicubic"] = "bilinear",

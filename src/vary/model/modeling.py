@@ -156,7 +156,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         padded, lengths = _pad_ctc(known)
         return EncodedImages(torch.cat(tokens), counts, padded, lengths)
 
-    def forward(
+    def forward(  # noqa: PLR0917 - the order that transformers' models share
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -224,7 +224,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return [pixel_values, *further]
 
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the inputs of a step; pixels and vision tokens are dropped once they are cached."""
+        """Return the inputs of a step; pixels and vision tokens are dropped once cached."""
         inputs = super().prepare_inputs_for_generation(*args, **kwargs)
         past = inputs.get("past_key_values")
         if past is not None and past.get_seq_length() > 0:

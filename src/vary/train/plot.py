@@ -20,8 +20,8 @@ def plot_metrics(metrics: Path, picture: Path) -> None:
         MissingExtraError: matplotlib is not installed.
     """
     require("matplotlib", extra="train")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - optional
+    from matplotlib.figure import Figure  # noqa: PLC0415 - optional
 
     entries = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
     figure = Figure(figsize=(8, 9), layout="constrained")

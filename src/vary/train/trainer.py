@@ -56,6 +56,7 @@ class VaryTrainer(Trainer):
     def __init__(self, objective: ReadingObjective, **kwargs: Any) -> None:
         super().__init__(model=objective, data_collator=_first, **kwargs)
         self.objective = objective
+        self.optimizer: torch.optim.Optimizer | None
         self.last_losses: dict[str, Tensor] = {}
         # The objective's losses are means already; the Trainer must not count items for it.
         self.model_accepts_loss_kwargs = False

@@ -1,10 +1,10 @@
 """Attention with decomposed relative positions, through PyTorch's fused kernels.
 
-The relative terms of ViTDet depend on the query, so they are no constant bias, and a bias that needs
-a gradient keeps PyTorch from its fused kernels. They are written instead into extra channels of
-queries and keys: the query carries its terms for every row and column, the key a one-hot mark of its
-own row and column, and their product is the bias. Values are padded to the same width, because the
-CPU kernel refuses values narrower than queries.
+The relative terms of ViTDet depend on the query, so they are no constant bias, and a bias that
+needs a gradient keeps PyTorch from its fused kernels. They are written instead into extra channels
+of queries and keys: the query carries its terms for every row and column, the key a one-hot mark of
+its own row and column, and their product is the bias. Values are padded to the same width, because
+the CPU kernel refuses values narrower than queries.
 """
 
 import torch
@@ -70,9 +70,9 @@ def position_marks(grid: Pair, like: Tensor) -> Tensor:
 def _plain_is_faster(query: Tensor) -> bool:
     """Return whether plain products beat the fused kernel: over few patches on a CPU.
 
-    As long as the scores are small, the CPU kernel's wide channels cost more than writing the scores
-    out, in the backward pass most of all; over many patches, and on a GPU, the kernel is faster and
-    much smaller.
+    As long as the scores are small, the CPU kernel's wide channels cost more than writing the
+    scores out, in the backward pass most of all; over many patches, and on a GPU, the kernel is
+    faster and much smaller.
     """
     return query.device.type == "cpu" and query.shape[2] <= _MAX_PLAIN_PATCHES
 

@@ -75,4 +75,5 @@ def encode_targets(texts: Sequence[str], alphabet: str) -> tuple[Tensor, Tensor]
     if unknown:
         raise ValueError(f"not in the CTC alphabet: {' '.join(map(repr, unknown[:10]))}")
     flat = [classes[character] for text in texts for character in text]
-    return torch.tensor(flat, dtype=torch.long), torch.tensor([len(text) for text in texts])
+    lengths = [len(text) for text in texts]
+    return torch.tensor(flat, dtype=torch.long), torch.tensor(lengths, dtype=torch.long)

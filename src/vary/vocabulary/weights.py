@@ -2,8 +2,10 @@
 
 from os import PathLike
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -28,13 +30,20 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a weights file; pickles are read without running code.
 
     Raises:
-        InputError: there is no such file, or it holds no state dict.
+        InputError: there is no such file, it cannot be read, or it holds no state dict.
     """
     if not path.is_file():
         raise InputError(f"no weights file at {path}; give a .safetensors, .pth or .bin file")
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
+        raise InputError(
+            f"{path} cannot be read as weights ({reason}); give an undamaged .safetensors file, or "
+            "a .pth or .bin file that holds tensors only"
+        ) from error
     state = loaded.get("model", loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{path} holds no state dict (names to tensors)")

@@ -1,7 +1,7 @@
 """Single lines as strips: what the reader's cutting makes of real pages, made from text.
 
-A line is drawn large, without the effect of hinting, reduced to the resolution that it would have on
-a page, degraded, and scaled to the strip's height as the cutting does it.
+A line is drawn large, without the effect of hinting, reduced to the resolution that it would have
+on a page, degraded, and scaled to the strip's height as the cutting does it.
 """
 
 import io
@@ -256,7 +256,7 @@ class LineRenderer:
         draw.line((left, y, right, y), fill=255, width=int(rng.integers(2, 6)))
 
     def _to_strip(self, large: Image.Image, rng: np.random.Generator) -> np.ndarray:
-        """Take the coverage down to the page's resolution, degrade it, and scale it to the strip."""
+        """Take the coverage to the page's resolution, degrade it, and scale it to the strip."""
         config = self.config
         low, high = np.log(config.em_px)
         middle = float(np.clip(rng.normal(np.log(17.0), 0.38), low, high))

@@ -96,21 +96,14 @@ class LineTexts:
         """Return a heading, a caption's start, a line of contents or a page number."""
         words = " ".join(self._words(rng, min(num_chars, 40)))
         number = ".".join(str(rng.integers(1, 15)) for _ in range(rng.integers(1, 4)))
-        kind = rng.integers(7)
-        if kind == 0:
-            return f"{number} {words.title()}"
-        if kind == 1:
-            return f"{number}. {words.capitalize()}"
-        if kind == 2:
-            return f"{_one(_LABELS, rng)} {number}: {words}"
-        if kind == 3:
-            dots = ("." * 12, " . . . . . .", "......")[rng.integers(3)]
-            return f"{words.title()} {dots} {rng.integers(1, 400)}"
-        if kind == 4:
-            return words.upper()
-        if kind == 5:
-            return f"Page {rng.integers(1, 400)} of {rng.integers(1, 900)}"
-        return str(rng.integers(1, 1500))
+        dots = ("." * 12, " . . . . . .", "......")[rng.integers(3)]
+        page = rng.integers(1, 400)
+        forms = (
+            f"{number} {words.title()}", f"{number}. {words.capitalize()}", words.upper(),
+            f"{_one(_LABELS, rng)} {number}: {words}", f"{words.title()} {dots} {page}",
+            f"Page {page} of {rng.integers(page, 900)}", str(rng.integers(1, 1500)),
+        )  # fmt: skip
+        return _one(forms, rng)
 
     def figures(self, rng: np.random.Generator, num_chars: int) -> str:
         """Return numbers, dates, amounts and times, with words between."""
@@ -132,7 +125,7 @@ class LineTexts:
     def code(self, rng: np.random.Generator, num_chars: int) -> str:
         """Return a line that looks like a program or a command."""
         names = [re.sub(r"\W", "", w).lower() or "x" for w in self._words(rng, 60)]
-        a, b, c = (names + ["i", "n", "key"])[:3]
+        a, b, c = [*names, "i", "n", "key"][:3]
         number = rng.integers(0, 256)
         forms = (
             f"def {a}_{b}({c}: int = {number}) -> str:", f"{a} = {b}[{c}] + {number}",
@@ -207,7 +200,7 @@ class LineTexts:
 
     def _identifier(self, rng: np.random.Generator) -> str:
         words = [re.sub(r"[^A-Za-z]", "", w) or "x" for w in self._words(rng, 40)]
-        a, b, c = (words + ["main", "x", "doc"])[:3]
+        a, b, c = [*words, "main", "x", "doc"][:3]
         low_a, low_b, low_c = a.lower(), b.lower(), c.lower()
         letters = "".join(_one(string.ascii_uppercase, rng) for _ in range(rng.integers(2, 6)))
         domain = _one(_DOMAINS, rng)
@@ -217,13 +210,14 @@ class LineTexts:
             f"{low_a}_{low_b}", f"{low_a}{b.title()}{c.title()}", f"{low_a}.{low_b}()",
             f"/{low_a}/{low_b}/{low_c}.txt", f"{letters}-{rng.integers(1, 999)}", f"({letters})",
             f"{a}.{low_b}", f"{low_a}-{low_b}", f"@{low_a}", f"{letters}s", f"‘{a}’", f"“{a} {b}”",
-            f"{a}/{b}", f"{letters}_{low_c.upper()}", f"{a.title()}’s", f"C:\\{a}\\{b}", f"--{low_a}",
+            f"{a}/{b}", f"{letters}_{low_c.upper()}", f"{a.title()}’s", f"C:\\{a}\\{b}",
+            f"--{low_a}",
         )  # fmt: skip
         return _one(forms, rng)
 
 
 def _one(choices: Sequence[str], rng: np.random.Generator) -> str:
-    return choices[rng.integers(len(choices))]
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _requote(text: str, rng: np.random.Generator) -> str:
