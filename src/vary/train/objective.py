@@ -1,6 +1,5 @@
 """What is learned: to name characters (CTC), to write text (next token), or both."""
 
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -45,9 +44,18 @@ class ReadingObjective(nn.Module):
         self._freeze()
 
     def _freeze(self) -> None:
-        frozen = {"ctc": (self.model.language_model, self.model.projector), "both": ()}
-        for part in frozen.get(self.stage.objective, (self.model.vocabularies,)):
-            part.requires_grad_(requires_grad=False)
+        """Hold fixed what the stage does not train.
+
+        Under `text` the encoder is fixed, but not the merging convolutions behind the CTC head:
+        what they merge is for the language model to say.
+        """
+        if self.stage.objective == "ctc":
+            self.model.language_model.requires_grad_(requires_grad=False)
+            self.model.projector.requires_grad_(requires_grad=False)
+        for name, parameter in self.model.vocabularies.named_parameters():
+            is_merging = ".net_2." in f".{name}" or ".net_3." in f".{name}"
+            trained = {"ctc": not is_merging, "text": is_merging, "both": True}
+            parameter.requires_grad_(requires_grad=trained[self.stage.objective])
 
     def train(self, mode: bool = True) -> "ReadingObjective":
         """Set training mode; frozen parts stay in evaluation mode."""
@@ -72,8 +80,7 @@ class ReadingObjective(nn.Module):
     def _losses(self, pixels: Tensor, texts: list[str], index: int) -> dict[str, Tensor]:
         images = self.rule.normalise(pixels[:, None].expand(-1, 3, -1, -1))
         stage = self.stage
-        with torch.no_grad() if stage.objective == "text" else nullcontext():
-            encoded = self.model.encode_images([images])
+        encoded = self.model.encode_images([images])
         losses: dict[str, Tensor] = {}
         if stage.objective != "text":
             losses["ctc"] = ctc_loss(encoded, texts, self.alphabet)
