@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from vary.read.cutting.raster import Components, Runs, box_sum, close_dark
+from vary.read.cutting.raster import Components, Runs, close_dark, running_max
 
 _DARK_SHARE = 0.72
 """Darker than this share of the paper counts as filled, when filled boxes are searched."""
@@ -11,6 +11,8 @@ _CONTENT_LEVELS = 36
 """Grey levels by which content differs from the fill it stands on."""
 _MAX_CONTENT = 0.55
 """A box that holds more deviating pixels than this is a picture, not a fill."""
+_SHARP_EDGE = 40
+"""Grey levels by which the paper's level jumps at the edge of a dark shape."""
 _MIN_SPREAD = 1.1
 """White level kept above the paper's noise when the page is normalised."""
 
@@ -149,7 +151,46 @@ def flatten(grey: np.ndarray, em_px: float) -> np.ndarray:
     ink = (paper - grey) * (255.0 / np.maximum(paper, 96.0))
     noise = _noise(ink)
     ink = np.clip((ink - noise) * (255.0 / (255.0 - noise)), 0, 255)
-    return (255 - ink).astype(np.uint8)
+    return _without_shapes((255 - ink).astype(np.uint8), grey, paper)
+
+
+def _without_shapes(flat: np.ndarray, grey: np.ndarray, paper: np.ndarray) -> np.ndarray:
+    """Return the page without what the closing leaves at the tips and edges of dark shapes.
+
+    A shape is dark where no text stroke is that wide, and its edge is sharp (a shadow's is not).
+    """
+    dark = float(np.percentile(grey, 98)) * _DARK_SHARE
+    if not (paper < dark).any():
+        return flat
+    level = paper.astype(np.uint8)
+    high, low = level, 255 - level
+    for axis in (0, 1):
+        high, low = running_max(high, 3, axis), running_max(low, 3, axis)
+    sharp = high.astype(np.int16) + low > 255 + _SHARP_EDGE
+    parts = Components.of(grey < dark)
+    rows, columns, run = parts.runs.pixels()
+    label = parts.label[run]
+    core = np.bincount(label, weights=paper[rows, columns] < dark, minlength=len(parts))
+    edge = np.bincount(label, weights=sharp[rows, columns], minlength=len(parts))
+    out = flat.copy()
+    for index in np.flatnonzero((core > 0) & (edge > 0.25 * (parts.width + parts.height))):
+        mine = label == index
+        y, x = rows[mine], columns[mine]
+        values = grey[y, x].astype(np.int16)
+        fill = np.median(values[paper[y, x] < dark])
+        same = np.abs(values - fill) < _CONTENT_LEVELS
+        out[y[same], x[same]] = 255
+        _wipe_fringe(out, parts, int(index))
+    return out
+
+
+def _wipe_fringe(flat: np.ndarray, parts: Components, index: int) -> None:
+    """Whiten the blurred pixels at both ends of a shape's runs, in place."""
+    mine = parts.label == index
+    row = parts.runs.row[mine]
+    for step in (-1, 0):
+        flat[row, np.clip(parts.runs.x0[mine] + step, 0, flat.shape[1] - 1)] = 255
+        flat[row, np.clip(parts.runs.x1[mine] + step, 0, flat.shape[1] - 1)] = 255
 
 
 def _noise(ink: np.ndarray) -> float:
@@ -171,9 +212,3 @@ def ink_mask(flat: np.ndarray, level: int = 222) -> np.ndarray:
     """Return (H, W) bool, True at ink of a flattened page; thin grey strokes included."""
     return flat < level
 
-
-def filled_share(mask: np.ndarray, box: tuple[int, int, int, int]) -> float:
-    """Return the share of ink in a box."""
-    x0, y0, x1, y1 = box
-    total = box_sum(mask[y0:y1, x0:x1])[-1, -1]
-    return float(total) / max(1, (x1 - x0) * (y1 - y0))

@@ -16,6 +16,8 @@ _MANY_LINES = 10
 _STAMP_EM = 2.5
 """Widest margin that text turned by 90 degrees takes (stamps of preprint servers)."""
 _WIDE_GAP_EM = 1.5
+_CELL_EM = 9.0
+"""Sides on common baselines are text from this width; narrower ones are cells."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,27 @@ def _side(parts: Components, ids: np.ndarray, em_px: float) -> _Side:
     return _Side(y0, y1, x0, x1, float((pieces == 1).mean()))
 
 
+def _beside_gutter(
+    parts: Components, ids: np.ndarray, at_left: bool, em_px: float, config: CuttingConfig
+) -> np.ndarray:
+    """Return the parts of the column next to the gutter, further columns left out.
+
+    Stripes without ink part the side; what is too narrow for a column (hanging numbers) counts
+    with its neighbour.
+    """
+    if not len(ids):
+        return ids
+    stripe = group_rows(parts.x0[ids], parts.x1[ids], gap=config.gutter_em * em_px)
+    numbers = range(int(stripe.max()), -1, -1) if at_left else range(int(stripe.max()) + 1)
+    chosen = np.zeros(len(ids), bool)
+    for number in numbers:
+        chosen |= stripe == number
+        column = ids[chosen]
+        if parts.x1[column].max() - parts.x0[column].min() >= config.column_em * em_px:
+            break
+    return ids[chosen]
+
+
 def _share_aligned(left: _Side, right: _Side, em_px: float) -> float:
     """Return the share of the fewer lines that have a partner on the same baseline."""
     few, many = (left, right) if len(left.y1) <= len(right.y1) else (right, left)
@@ -101,7 +124,7 @@ def _are_columns(left: _Side, right: _Side, em_px: float, config: CuttingConfig)
     full = min(left.share_full(), right.share_full())
     gapless = min(left.share_gapless, right.share_gapless)
     if starting >= 0.5 and full >= 0.5 and gapless >= 0.6:
-        return True
+        return narrow >= _CELL_EM * em_px or on_grid < _ALIGNED
     if on_grid < _ALIGNED and starting >= 0.35 and full >= 0.25:
         return True
     tall = num_lines >= _MANY_LINES and narrow >= 2 * config.column_em * em_px
@@ -198,8 +221,11 @@ def _find_gutter(
         x = (x0 + x1) / 2
         y0, y1 = _clear_of_lines(parts, ids, (x0, y0, x1, y1), em_px)
         inside = (y_middle >= y0) & (y_middle < y1)
-        left = _side(parts, ids[inside & (x_middle < x)], em_px)
-        right = _side(parts, ids[inside & (x_middle >= x)], em_px)
+        near = (
+            _beside_gutter(parts, ids[inside & (x_middle < x)], True, em_px, config),
+            _beside_gutter(parts, ids[inside & (x_middle >= x)], False, em_px, config),
+        )
+        left, right = (_side(parts, column, em_px) for column in near)
         num_lines = min(len(left.y0), len(right.y0))
         at_known = any(x0 - em_px <= other <= x1 + em_px for other in known)
         long = _is_long_enough(num_lines, (x1 - x0) / em_px, at_known, config)

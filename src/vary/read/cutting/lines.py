@@ -16,7 +16,7 @@ _MIN_OVERLAP = 0.5
 _MAX_DEPTH = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segment:
     """A piece of one line without wide gaps: the indices of its parts and its box."""
 
@@ -177,18 +177,43 @@ def _joins(line: list[Segment], segment: Segment) -> bool:
     return all(beside)
 
 
+def _stands_alone(segment: Segment, segments: list[Segment]) -> bool:
+    """Return whether a large segment (a title, a drop cap) has two or more lines beside it."""
+    beside = [s for s in segments if _is_small_beside(s, segment)]
+    if len(beside) < 2:
+        return False
+    rows = group_rows(np.array([s.y0 for s in beside]), np.array([s.y1 for s in beside]))
+    return int(rows.max()) > 0
+
+
+def _is_small_beside(small: Segment, large: Segment) -> bool:
+    overlap = min(small.y1, large.y1) - max(small.y0, large.y0)
+    return 1.6 * small.height < large.height and overlap > 0.2 * small.height
+
+
 def group_lines(segments: list[Segment]) -> list[list[Segment]]:
-    """Return the segments as visual lines, top first, each from left to right."""
+    """Return the segments as visual lines, top first, each from left to right.
+
+    What is large beside several lines comes before them.
+    """
     lines: list[list[Segment]] = []
+    alone = [segment for segment in segments if _stands_alone(segment, segments)]
     for segment in sorted(segments, key=lambda s: (s.y0 + s.y1, s.x0)):
+        if segment in alone:
+            continue
         home = next((line for line in reversed(lines) if _joins(line, segment)), None)
         if home is None:
             lines.append([segment])
         else:
             home.append(segment)
+    middles = [(min(s.y0 for s in line) + max(s.y1 for s in line)) / 2 for line in lines]
+    for segment in alone:
+        beside = [(s.y0 + s.y1) / 2 for s in segments if _is_small_beside(s, segment)]
+        lines.append([segment])
+        middles.append(min(beside) - 0.5)
     for line in lines:
         line.sort(key=lambda s: s.x0)
-    return lines
+    return [lines[index] for index in np.argsort(middles, kind="stable")]
 
 
 def region_lines(

@@ -32,14 +32,6 @@ def close_dark(image: np.ndarray, width: int, height: int) -> np.ndarray:
     return 255 - image
 
 
-def box_sum(mask: np.ndarray) -> np.ndarray:
-    """Return the integral image (H + 1, W + 1) of a mask; int32."""
-    out = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int32)
-    np.cumsum(mask, axis=0, out=out[1:, 1:], dtype=np.int32)
-    np.cumsum(out[1:, 1:], axis=1, out=out[1:, 1:])
-    return out
-
-
 @dataclass(frozen=True)
 class Runs:
     """Maximal horizontal runs of ink, row by row: `row`, half-open `x0`, `x1`; all (R,)."""

@@ -49,7 +49,7 @@ def line_zones(measures: list[LineMeasure], regions: list[int]) -> list[tuple[fl
 
     A line's own ink gives it where it holds ascenders and descenders. Lines of the same letter
     height lend theirs to a line without, the region's lines to one of dots or dashes alone, so
-    that these are not blown up.
+    that these are not blown up; nor does a superscript shrink its line.
     """
     letter = np.array([m.letter for m in measures])
     height = np.array([m.height for m in measures])
@@ -68,7 +68,8 @@ def line_zones(measures: list[LineMeasure], regions: list[int]) -> list[tuple[fl
             continue
         usual = float(np.median(height[alike]))
         if own.height >= 0.93 * usual:
-            zones.append((own.top, own.bottom))
+            spare = min(max(0.0, own.height - usual), 0.2 * usual) / 2
+            zones.append((own.top + spare, own.bottom - spare))
             continue
         top = min(own.top, own.base - float(np.median(above[alike])))
         bottom = max(own.bottom, own.base + float(np.median(below[alike])))
