@@ -15,6 +15,7 @@ import json
 import statistics
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,9 @@ def read_chars(pdf: Path, size: tuple[int, int], index: int = 0) -> list[Char]:
     """Return the characters of a PDF page in the text layer's order.
 
     Args:
+        pdf: the document.
         size: width and height of the picture of the page.
+        index: the page, from 0.
     """
     document = pypdfium2.PdfDocument(pdf)
     page = document[index]
@@ -146,7 +149,7 @@ def _spell(members: list[tuple[int, float, float, str]], chars: list[Char]) -> s
     words = []
     for run in runs:
         text = run[0][3]
-        for left, right in zip(run, run[1:], strict=False):
+        for left, right in pairwise(run):
             blank = any(chars[k].text == " " for k in range(left[0] + 1, right[0]))
             text += (" " if blank else "") + right[3]
         words.append(text)

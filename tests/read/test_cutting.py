@@ -1,5 +1,7 @@
 """Pages drawn with Pillow's own font, cut, and each drawn word looked up in the tiles."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -10,8 +12,8 @@ SIZE = 20
 PITCH = 27
 LOREM = (
     "the quick brown fox jumps over a lazy dog while many people gladly watch every big "
-    "thing that happens by the old bridge and keep quiet about what they have seen there "
-).split()
+    "thing that happens by the old bridge and keep quiet about what they have seen there"
+)
 
 
 class Page:
@@ -35,11 +37,12 @@ class Page:
     ) -> None:
         """Draw running text, flush to `width`; each line begins with the mark and its number."""
         font = ImageFont.load_default(size=SIZE)
+        filler = LOREM.split()
         word = len(mark)
         for line in range(lines):
             words = [f"{mark}{line}"]
             while True:
-                following = LOREM[word % len(LOREM)]
+                following = filler[word % len(filler)]
                 if font.getlength(" ".join([*words, following])) > width:
                     break
                 words.append(following)
@@ -348,7 +351,7 @@ def test_long_line_is_split_at_a_word_gap_and_keeps_its_number() -> None:
     assert len(lines) == 5
     for line in lines:
         assert len(line) >= 2
-        for left, right in zip(line, line[1:], strict=False):
+        for left, right in pairwise(line):
             assert right.ink[0] - left.ink[2] >= 4
         assert all(tile_strip(layout, tile).shape[1] <= 1536 for tile in line)
 

@@ -11,6 +11,7 @@ _CJK_END = re.compile(f"[{_CJK}\u201c\u201d\u2018\u2019\u2014\u2026]$")
 _CJK_START = re.compile(f"^[{_CJK}\u201c\u201d\u2018\u2019\u2014\u2026]")
 _HYPHENATED = re.compile(r"[^\W\d_]{2,}-$")
 _COMPOUND = re.compile(r"[^\W_]+-[^\W_]*-$")
+_HYPHEN = re.compile(r"\w-$")
 
 
 def _append(text: str, line: str) -> str:
@@ -25,9 +26,8 @@ def _append(text: str, line: str) -> str:
         return text + line
     if text.endswith("\u00ad"):
         return text[:-1] + line
-    if _HYPHENATED.search(text):
-        last_word = text.rsplit(None, 1)[-1]
-        undo = line[0].islower() and not _COMPOUND.search(last_word)
+    if _HYPHEN.search(text):
+        undo = _HYPHENATED.search(text) and line[0].islower() and not _COMPOUND.search(text)
         return text[:-1] + line if undo else text + line
     if _CJK_END.search(text) and _CJK_START.search(line):
         return text + line
@@ -67,6 +67,7 @@ def join_lines(
         texts: `texts[i]` is what `layout.tiles[i]` says; empty where nothing was read.
         style: "lines" gives one visual line per line and a blank line between paragraphs, with
             hyphens as printed; "paragraphs" one line per paragraph, hyphenation undone.
+
     Raises:
         ValueError: texts and tiles differ in number, or the style is unknown.
     """

@@ -1,8 +1,8 @@
 """Page image -> single-line tiles in reading order, by numpy alone.
 
 `cut_page` flattens the page (`background`, `skew`), takes ruling lines and pictures out
-(`rules`), searches text columns (`columns`), groups ink into visual lines (`lines`) and gives
-each line the boxes that the recogniser reads (`tiles`). `docs/cutting.md` tells the whole story.
+(`rules`), searches text columns (`gutters`, `columns`), groups ink into visual lines (`lines`)
+and gives each line the boxes that the recogniser reads (`tiles`). `docs/cutting.md` tells the whole story.
 """
 
 from vary.read.cutting.layout import CuttingConfig, PageLayout, Tile

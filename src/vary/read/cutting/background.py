@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from vary.read.cutting.layout import Box
 from vary.read.cutting.raster import Components, Runs, close_dark, running_max
 
 _DARK_SHARE = 0.72
@@ -62,7 +63,7 @@ def _without_thin_lines(mask: np.ndarray, thick_px: int, long_px: int) -> np.nda
     return out
 
 
-def _is_filled_box(mask: np.ndarray, box: tuple[int, int, int, int]) -> bool:
+def _is_filled_box(mask: np.ndarray, box: Box) -> bool:
     """Return whether all four borders of the box are solid (letters' are not)."""
     x0, y0, x1, y1 = box
     borders = (
@@ -101,7 +102,7 @@ def _empty_box(grey: np.ndarray, parts: Components, index: int) -> bool:
     return True
 
 
-def _wipe_rim(grey: np.ndarray, box: tuple[int, int, int, int]) -> None:
+def _wipe_rim(grey: np.ndarray, box: Box) -> None:
     """Whiten the blurred pixel frame around an emptied box, in place."""
     x0, y0, x1, y1 = box
     top, left = max(0, y0 - 1), max(0, x0 - 1)
@@ -133,8 +134,7 @@ def empty_filled_boxes(grey: np.ndarray, em_px: float) -> np.ndarray:
     fill = parts.area / np.maximum(1, width * height)
     out = grey
     for index in np.flatnonzero((wide | large) & (fill >= 0.45) & (height >= 6)):
-        box = (parts.x0[index], parts.y0[index], parts.x1[index], parts.y1[index])
-        if _is_filled_box(mask, tuple(int(value) for value in box)):
+        if _is_filled_box(mask, parts.box(int(index))):
             out = grey.copy() if out is grey else out
             _empty_box(out, parts, int(index))
     return out
@@ -211,4 +211,3 @@ def dark_page(grey: np.ndarray) -> bool:
 def ink_mask(flat: np.ndarray, level: int = 222) -> np.ndarray:
     """Return (H, W) bool, True at ink of a flattened page; thin grey strokes included."""
     return flat < level
-

@@ -1,10 +1,11 @@
 """The ink of a region -> segments of single lines, grouped to visual lines."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from vary.read.cutting.columns import group_rows
+from vary.read.cutting.gutters import group_rows
 from vary.read.cutting.layout import CuttingConfig
 from vary.read.cutting.raster import Components
 from vary.read.cutting.rules import is_dotted_rule
@@ -41,6 +42,7 @@ class Segment:
 
     @property
     def height(self) -> int:
+        """Height of the box."""
         return self.y1 - self.y0
 
 
@@ -108,10 +110,12 @@ def _line_zones(parts: Components, ids: np.ndarray) -> list[tuple[float, float]]
     middle = (parts.y0[core] + parts.y1[core]) / 2
     order = np.argsort(middle)
     jumps = np.flatnonzero(np.diff(middle[order]) > 0.3 * usual) + 1
-    zones = []
-    for group in np.split(core[order], jumps):
-        if len(group) >= max(2, 0.06 * len(core)):
-            zones.append((float(np.median(parts.y0[group])), float(np.median(parts.y1[group]))))
+    groups = np.split(core[order], jumps)
+    zones = [
+        (float(np.median(parts.y0[group])), float(np.median(parts.y1[group])))
+        for group in groups
+        if len(group) >= max(2, 0.06 * len(core))
+    ]
     return zones or [(0.0, float(total))]
 
 
@@ -128,7 +132,7 @@ def _cut_touching(
     parts: Components, ids: np.ndarray, zones: list[tuple[float, float]]
 ) -> tuple[Components, np.ndarray]:
     """Cut parts that run through two lines (letters that touch the next line's)."""
-    for upper, lower in zip(zones, zones[1:], strict=False):
+    for upper, lower in pairwise(zones):
         boundary = round((upper[1] + lower[0]) / 2)
         reach = 0.5 * (upper[1] - upper[0])
         through = (parts.y0[ids] < upper[1] - reach) & (parts.y1[ids] > lower[0] + reach)
@@ -152,10 +156,10 @@ def find_segments(
         if len(zones) == 1:
             segments.append(Segment.of(parts, leaf))
             continue
-        parts, leaf = _cut_touching(parts, leaf, zones)
-        zone = _assign(parts, leaf, zones)
+        parts, pieces = _cut_touching(parts, leaf, zones)
+        zone = _assign(parts, pieces, zones)
         for number in range(len(zones)):
-            mine = leaf[zone == number]
+            mine = pieces[zone == number]
             if len(mine):
                 segments.append(Segment.of(parts, mine))
     return parts, segments

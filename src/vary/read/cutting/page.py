@@ -89,6 +89,8 @@ def cut_page(image: Image.Image | np.ndarray, config: CuttingConfig = _DEFAULT) 
 
     Args:
         image: any PIL mode, or (H, W), (H, W, 3) uint8.
+        config: lengths of the cutting.
+
     Source: recursive cutting at blank rows and gutters after Nagy and Seth 1984 (XY cut), over
         connected components instead of pixels.
     """

@@ -1,5 +1,7 @@
 """Which visual lines make a paragraph, from leading, indents and line ends alone."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from vary.read.cutting.lines import Segment
@@ -30,7 +32,7 @@ def paragraph_starts(
     x1 = [max(segment.x1 for segment in line) for line in lines]
     size = [bottom - top for top, bottom in zones]
     middle = [(top + bottom) / 2 for top, bottom in zones]
-    pitch = [b - a for a, b in zip(middle, middle[1:], strict=False)]
+    pitch = [b - a for a, b in pairwise(middle)]
     right = float(np.percentile(x1, 90))
     starts = [True]
     for index in range(1, len(lines)):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vary.read.cutting.layout import Box
+
 
 def running_max(image: np.ndarray, size: int, axis: int) -> np.ndarray:
     """Return the maximum over centred windows of `size` pixels along `axis`, edges repeated."""
@@ -76,11 +78,19 @@ class Components:
 
     @property
     def width(self) -> np.ndarray:
+        """Widths of the boxes."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> np.ndarray:
+        """Heights of the boxes."""
         return self.y1 - self.y0
+
+    def box(self, index: int) -> Box:
+        """Return the box of one component."""
+        values = (self.x0, self.y0, self.x1, self.y1)
+        x0, y0, x1, y1 = (int(value[index]) for value in values)
+        return x0, y0, x1, y1
 
     @classmethod
     def of(cls, mask: np.ndarray) -> "Components":

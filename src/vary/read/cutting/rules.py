@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vary.read.cutting.layout import Box
 from vary.read.cutting.raster import Components, Runs
 
 _RULE_EM = 2.0
@@ -23,14 +24,14 @@ def body_size(parts: Components) -> float:
     return max(6.0, 1.3 * float(np.percentile(letters, 80)))
 
 
-def _ink_beyond(mask: np.ndarray, rule: tuple[int, int, int, int], reach_px: int) -> float:
+def _ink_beyond(mask: np.ndarray, rule: Box, reach_px: int) -> float:
     """Return the share of a horizontal rule's columns with ink close above it."""
     x0, y0, x1, _ = rule
     above = mask[max(0, y0 - 1 - reach_px) : max(0, y0 - 1), x0:x1]
     return float(above.any(axis=0).mean()) if above.size else 0.0
 
 
-def _is_dash(mask: np.ndarray, rule: tuple[int, int, int, int], em_px: float) -> bool:
+def _is_dash(mask: np.ndarray, rule: Box, em_px: float) -> bool:
     """Return whether text stands beside the rule at its own height: a long dash in a line."""
     x0, y0, x1, y1 = rule
     reach = round(min(1.2 * em_px, 0.35 * (x1 - x0)))
@@ -60,7 +61,7 @@ def horizontal_rules(mask: np.ndarray, em_px: float) -> np.ndarray:
     parts = Components.of(found)
     found[:] = False
     for index in range(len(parts)):
-        rule = tuple(int(v[index]) for v in (parts.x0, parts.y0, parts.x1, parts.y1))
+        rule = parts.box(index)
         x0, y0, x1, y1 = rule
         if y1 - y0 > thick:
             continue
@@ -71,7 +72,7 @@ def horizontal_rules(mask: np.ndarray, em_px: float) -> np.ndarray:
     return found
 
 
-def _mark_rule(mask: np.ndarray, found: np.ndarray, rule: tuple[int, int, int, int]) -> None:
+def _mark_rule(mask: np.ndarray, found: np.ndarray, rule: Box) -> None:
     """Mark a rule's pixels, those of crossing strokes left out, in place."""
     x0, y0, x1, y1 = rule
     above = mask[y0 - 1, x0:x1] if y0 else np.zeros(x1 - x0, bool)
@@ -95,8 +96,7 @@ def vertical_rules(mask: np.ndarray, em_px: float) -> np.ndarray:
     thin = (parts.height <= thick) & (parts.width >= 10 * parts.height)
     found[:] = False
     for index in np.flatnonzero(thin):
-        rule = tuple(int(v[index]) for v in (parts.x0, parts.y0, parts.x1, parts.y1))
-        _mark_rule(turned, found, rule)
+        _mark_rule(turned, found, parts.box(int(index)))
     return found.T
 
 

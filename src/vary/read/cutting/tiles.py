@@ -1,11 +1,12 @@
 """Visual lines -> tiles with the boxes that are scaled to strips, and the strips themselves."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
 
-from vary.read.cutting.layout import CuttingConfig, PageLayout, Tile
+from vary.read.cutting.layout import Box, CuttingConfig, PageLayout, Tile
 from vary.read.cutting.lines import Segment
 from vary.read.cutting.raster import Components, running_max
 
@@ -28,6 +29,7 @@ class LineMeasure:
 
     @property
     def height(self) -> float:
+        """Height of the line's ink."""
         return self.bottom - self.top
 
 
@@ -80,7 +82,7 @@ def line_zones(measures: list[LineMeasure], regions: list[int]) -> list[tuple[fl
 def _joined(line: list[Segment], gap_px: float) -> list[np.ndarray]:
     """Return the parts of a line's segments, near segments together."""
     groups = [line[0].ids]
-    for left, right in zip(line, line[1:], strict=False):
+    for left, right in pairwise(line):
         if right.x0 - left.x1 <= gap_px:
             groups[-1] = np.concatenate([groups[-1], right.ids])
         else:
@@ -116,8 +118,11 @@ def line_tiles(
     """Return the tiles of a visual line with the indices of their parts.
 
     Args:
+        parts: the page's ink.
+        line: the line's segments from left to right.
         zone: top and bottom of the line from ascender to descender.
         numbers: block, paragraph and line.
+        config: the strip's measures.
     """
     top, bottom = zone
     height = max(3.0, (bottom - top) / config.ink_share)
@@ -153,7 +158,7 @@ def owner_map(
     return owner
 
 
-def _crop(image: np.ndarray, box: tuple[int, int, int, int], fill: int) -> np.ndarray:
+def _crop(image: np.ndarray, box: Box, fill: int) -> np.ndarray:
     """Return the box cut out, filled where it reaches beyond the image."""
     x0, y0, x1, y1 = box
     out = np.full((y1 - y0, x1 - x0), fill, image.dtype)
@@ -193,6 +198,8 @@ def tile_strip(layout: PageLayout, tile: Tile, height_px: int = 48) -> np.ndarra
     stretched to full contrast.
 
     Args:
+        layout: the page as cut.
+        tile: one of its tiles.
         height_px: height of the strip; ink from ascender to descender takes 2/3 of it.
     Returns: (height_px, W) uint8, W at most 32 times the height (1,536 for 48).
     """
