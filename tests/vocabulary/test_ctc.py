@@ -1,0 +1,85 @@
+import pytest
+import torch
+
+from vary.vocabulary.ctc import CTCHead, decode_greedy, encode_targets
+
+
+def logits(*lines: str, classes: str = "-ab ") -> torch.Tensor:
+    """Return scores whose best class at each column is the one written there."""
+    best = torch.tensor([[classes.index(character) for character in line] for line in lines])
+    return torch.nn.functional.one_hot(best, len(classes)).float() * 9
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "columns"),
+    [
+        ("----", "", []),
+        ("ab--", "ab", [0, 1]),
+        ("aabb", "ab", [0, 2]),
+        ("a-a-", "aa", [0, 2]),
+        ("-aa-", "a", [1]),
+        ("a b-", "a b", [0, 1, 2]),
+        ("aba-", "aba", [0, 1, 2]),
+    ],
+)
+def test_greedy_decoding(path, text, columns):
+    ((decoded, places, certainties),) = decode_greedy(logits(path), "ab ")
+    assert decoded == text
+    assert places == columns
+    assert len(certainties) == len(text)
+    assert all(0.99 < certainty <= 1 for certainty in certainties)
+
+
+def test_greedy_decoding_of_a_batch():
+    assert [line[0] for line in decode_greedy(logits("a-b-", "--  "), "ab ")] == ["ab", " "]
+
+
+def test_certainty_is_that_of_the_best_column_of_a_run():
+    scores = logits("aaa-")
+    scores[0, 1] *= 0.2
+    scores[0, 0] *= 0.1
+    ((_, columns, (certainty,)),) = decode_greedy(scores, "ab ")
+    assert columns == [0]
+    assert certainty == pytest.approx(float(scores[0, 2].softmax(-1).max()))
+
+
+def test_targets():
+    flat, lengths = encode_targets(["ab", "", "b a"], "ab ")
+    assert flat.tolist() == [1, 2, 2, 3, 1]
+    assert lengths.tolist() == [2, 0, 3]
+    assert flat.dtype == lengths.dtype == torch.long
+
+
+def test_targets_of_nothing():
+    flat, lengths = encode_targets(["", ""], "ab")
+    assert flat.dtype == torch.long
+    assert (flat.tolist(), lengths.tolist()) == ([], [0, 0])
+    assert lengths.dtype == encode_targets([], "ab")[1].dtype == torch.long
+
+
+def test_targets_outside_the_alphabet():
+    with pytest.raises(ValueError, match="not in the CTC alphabet: 'x' '中'"):
+        encode_targets(["a中", "xb"], "ab")
+
+
+def test_what_is_encoded_is_decoded():
+    alphabet = "ab 中"
+    flat, _ = encode_targets(["a中 bb"], alphabet)
+    path = [part for number in flat.tolist() for part in (number, 0)]
+    scores = torch.nn.functional.one_hot(torch.tensor([path]), 5).float()
+    assert decode_greedy(scores, alphabet)[0][0] == "a中 bb"
+
+
+def test_head_reads_columns():
+    head = CTCHead(rows=2, channels=3, num_classes=5)
+    features = torch.randn(4, 2, 7, 3)
+    assert head(features).shape == (4, 7, 5)
+    changed = features.clone()
+    changed[:, 1, 3, 0] += 1
+    moved = (head(changed) - head(features)).abs().sum((0, 2))
+    assert (moved > 0).tolist() == [False, False, False, True, False, False, False]
+
+
+def test_head_on_no_strip():
+    with pytest.raises(ValueError, match="strips of 2 rows of patches, got 3"):
+        CTCHead(2, 3, 5)(torch.randn(1, 3, 7, 3))
