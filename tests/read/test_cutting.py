@@ -146,6 +146,28 @@ def test_running_heads_and_page_number_are_read_apart_from_the_columns() -> None
     assert order[-1] == "12"
 
 
+def test_sidebar_is_read_after_the_title_over_the_main_column() -> None:
+    page = Page()
+    page.text(340, 60, "A title over the main column", 30)
+    page.text(340, 120, "An author")
+    page.column(50, 222, 190, 12, "S", pitch=30)
+    page.column(340, 200, 500, 20, "M")
+    order = page.order(cut_page(page.image))
+    assert order[:2] == ["A title over the main column", "An author"]
+    assert order[2:14] == [f"S{n}" for n in range(12)]
+    assert order[14:] == [f"M{n}" for n in range(20)]
+
+
+def test_centred_line_whose_word_gap_lies_over_the_gutter_stays_whole() -> None:
+    page = Page()
+    end = page.text(340, 60, "January")
+    page.text(end + 22, 60, "3, 2024")
+    page.column(end + 11 - 385, 130, 370, 16, "A")
+    page.column(end + 11 + 15, 141, 370, 16, "B")
+    order = page.order(cut_page(page.image))
+    assert order[:3] == ["January", "3, 2024", "A0"]
+
+
 def test_labels_with_values_stay_on_their_visual_lines() -> None:
     page = Page()
     pairs = [

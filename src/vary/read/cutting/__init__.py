@@ -2,7 +2,7 @@
 
 `cut_page` flattens the page (`background`, `skew`), takes ruling lines and pictures out
 (`rules`), searches text columns (`gutters`, `columns`), groups ink into visual lines (`lines`)
-and gives each line the boxes that the recogniser reads (`tiles`). `docs/cutting.md` tells the whole story.
+and gives each line the boxes that the recogniser reads (`tiles`). `docs/cutting.md` tells more.
 """
 
 from vary.read.cutting.layout import CuttingConfig, PageLayout, Tile

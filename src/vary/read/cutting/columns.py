@@ -25,6 +25,14 @@ def _is_column_text(
     return starts and (full or not at_left)
 
 
+def _is_centred(parts: Components, group: np.ndarray, body: np.ndarray, em_px: float) -> bool:
+    """Return whether a group stands centred over the columns and is clearly narrower."""
+    left, right = int(parts.x0[group].min()), int(parts.x1[group].max())
+    outer_left, outer_right = int(parts.x0[body].min()), int(parts.x1[body].max())
+    off_centre = abs((left + right) - (outer_left + outer_right)) / 2
+    return off_centre < em_px and left - outer_left > 3 * em_px
+
+
 def _is_apart(
     parts: Components, group: np.ndarray, body: np.ndarray, x: float, em_px: float
 ) -> bool:
@@ -40,6 +48,8 @@ def _is_apart(
     left, right = group[middle[group] < x], group[middle[group] >= x]
     if tall > (5 if len(left) and len(right) else 1.4) * size:
         return False
+    if _is_centred(parts, group, body, em_px):
+        return True
     if _is_column_text(parts, left, body[middle[body] < x], em_px, at_left=True):
         return False
     return not _is_column_text(parts, right, body[middle[body] >= x], em_px, at_left=False)
@@ -66,6 +76,27 @@ def _trim_head_and_foot(
                 head = np.concatenate([head, ids[group]])
             ids = ids[~group]
     return head, ids, foot
+
+
+def _title_over_sidebar(
+    parts: Components, ids: np.ndarray, x: float, em_px: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (title, rest): what stands above a narrow left column, beside nothing.
+
+    A title block over the main column comes before the sidebar. Columns of like width begin
+    where they like: there the right one's surplus is not a title.
+    """
+    middle = (parts.x0[ids] + parts.x1[ids]) / 2
+    left, right = ids[middle < x], ids[middle >= x]
+    nothing = ids[:0], ids
+    if not len(left) or not len(right):
+        return nothing
+    width = int(parts.x1[left].max() - parts.x0[left].min())
+    if width > 0.5 * (parts.x1[right].max() - parts.x0[right].min()):
+        return nothing
+    band = group_rows(parts.y0[ids], parts.y1[ids], gap=0.8 * em_px)
+    first = int(band[middle < x].min())
+    return ids[band < first], ids[band >= first]
 
 
 def find_regions(
@@ -95,9 +126,11 @@ def find_regions(
     x, y0, y1 = gutter
     y_middle = (parts.y0[ids] + parts.y1[ids]) / 2
     above, below = ids[y_middle < y0], ids[y_middle >= y1]
-    head, body, foot = _trim_head_and_foot(parts, ids[(y_middle >= y0) & (y_middle < y1)], x, em_px)
+    inside = ids[(y_middle >= y0) & (y_middle < y1)]
+    title, inside = _title_over_sidebar(parts, inside, x, em_px)
+    head, body, foot = _trim_head_and_foot(parts, inside, x, em_px)
     middle = (parts.x0[body] + parts.x1[body]) / 2
     regions: list[np.ndarray] = []
-    for part in (above, head, body[middle < x], body[middle >= x], foot, below):
+    for part in (above, title, head, body[middle < x], body[middle >= x], foot, below):
         regions += find_regions(parts, part, em_px, config, (*known, x))
     return regions

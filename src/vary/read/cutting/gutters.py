@@ -150,8 +150,8 @@ class _Grid:
         total = np.zeros((rows, columns + 1), np.int32)
         np.cumsum(self.ink, axis=1, out=total[:, 1:])
         width = max(0, columns + 1 - self.stripe)
-        right: np.ndarray = total[:, self.stripe :][:, :width]
-        self.blank = np.equal(right, total[:, :width])
+        right = total[:, self.stripe :][:, :width]
+        self.blank = right == total[:, :width]
         self.two_sided = self.blank & (total[:, :width] > 0) & (right < total[:, -1:])
 
     def best(self) -> tuple[int, Box] | None:
@@ -169,10 +169,10 @@ class _Grid:
         closed = np.flatnonzero(~self.blank[:, x])
         y0 = int(closed[closed < end].max(initial=-1)) + 1
         y1 = int(closed[closed > end].min(initial=len(score)))
-        free = ~self.ink[y0:y1].any(axis=0)
-        taken = np.flatnonzero(~free)
+        inked = np.asarray(self.ink[y0:y1].any(axis=0))
+        taken = np.flatnonzero(inked)
         x0 = int(taken[taken < x].max(initial=-1)) + 1
-        x1 = int(taken[taken > x].min(initial=len(free)))
+        x1 = int(taken[taken > x].min(initial=len(inked)))
         return int(score[end, x]), (x0, y0, x1, y1)
 
     def strike(self, box: Box) -> None:
