@@ -10,10 +10,13 @@ from torch.utils.data import Dataset
 
 from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject, sample_rng
-from vary.data.engines.page.line import LineRenderer
+from vary.data.engines.page.line import LineImage, LineRenderer
 from vary.data.engines.page.line_text import LineTexts
 from vary.data.fonts import FontLibrary
+from vary.errors import VaryError
 from vary.train.recipe import DataRecipe, StageRecipe
+
+_MAX_TRIES = 1000
 
 
 class LineBatch(TypedDict):
@@ -35,10 +38,17 @@ def build_renderer(data: DataRecipe, *, held_out: bool = False) -> LineRenderer:
 
     Raises:
         InputError: no fonts or no text.
+        VaryError: held-out lines are wanted and the recipe holds nothing out.
     """
     text = Path(data.text)
     folders = [Path(folder) for folder in data.fonts] or None
     if held_out:
+        for key in ("text_exclude", "font_held_out"):
+            if not getattr(data, key):
+                raise VaryError(
+                    f"data.{key} is empty, so the run would be measured on what it learns from; "
+                    "name at least one pattern that leaves something for validation"
+                )
         corpus = TextCorpus.from_folder(text, include=data.text_exclude)
         fonts = FontLibrary.discover(folders, data.font_held_out, data.font_exclude)
     else:
@@ -71,7 +81,11 @@ class LineBatches(Dataset[LineBatch]):
         return self.length
 
     def __getitem__(self, index: int) -> LineBatch:
-        """Return a batch; a line that cannot be drawn is drawn again from the same generator."""
+        """Return a batch; a line that cannot be drawn is drawn again from the same generator.
+
+        Raises:
+            VaryError: no line can be drawn, however often it is tried.
+        """
         rng = sample_rng(self.seed, f"lines/{self.stage.name}", index)
         widths = self.stage.widths_px
         width = widths[int(rng.integers(len(widths)))]
@@ -80,11 +94,24 @@ class LineBatches(Dataset[LineBatch]):
         pixels = np.full((num_lines, height, width), 255, np.uint8)
         texts: list[str] = []
         while len(texts) < num_lines:
-            try:
-                line = self.renderer.draw(rng, width)
-            except Reject:
-                continue
+            line = self._draw(rng, width)
             strip = line.strip[:, :width]
             pixels[len(texts), :, : strip.shape[1]] = strip
             texts.append(line.text)
         return {"pixels": torch.from_numpy(pixels), "texts": texts, "index": index}
+
+    def _draw(self, rng: np.random.Generator, width: int) -> LineImage:
+        """Return a line of which nothing is cut off: its text would not stand on the strip."""
+        reason: object = "every word is wider than the strip"
+        for _ in range(_MAX_TRIES):
+            try:
+                line = self.renderer.draw(rng, width)
+            except Reject as reject:
+                reason = reject
+                continue
+            if line.words[-1][2] <= min(line.strip.shape[1], width):
+                return line
+        raise VaryError(
+            f"stage {self.stage.name}: no line of {width} px could be drawn in {_MAX_TRIES} tries "
+            f"({reason}); give other fonts, other text, or wider strips in widths_px"
+        )
