@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vary.read.cutting.gutters import find_gutter, group_rows
+from vary.read.cutting.gutters import Gutter, find_gutter, group_rows
 from vary.read.cutting.layout import CuttingConfig
 from vary.read.cutting.raster import Components
 
@@ -104,7 +104,7 @@ def find_regions(
     ids: np.ndarray,
     em_px: float,
     config: CuttingConfig,
-    known: tuple[float, ...] = (),
+    known: tuple[Gutter, ...] = (),
 ) -> list[np.ndarray]:
     """Return the parts' indices region by region, in reading order; no region has columns.
 
@@ -116,21 +116,21 @@ def find_regions(
         ids: indices of the parts of this region.
         em_px: body text size.
         config: lengths in em.
-        known: where the gutters lie that led to this region.
+        known: the gutters that led to this region.
     """
     if not len(ids):
         return []
     gutter = find_gutter(parts, ids, em_px, config, known) if len(known) < _MAX_DEPTH else None
     if gutter is None:
         return [ids]
-    x, y0, y1 = gutter
+    x = gutter.x
     y_middle = (parts.y0[ids] + parts.y1[ids]) / 2
-    above, below = ids[y_middle < y0], ids[y_middle >= y1]
-    inside = ids[(y_middle >= y0) & (y_middle < y1)]
+    above, below = ids[y_middle < gutter.y0], ids[y_middle >= gutter.y1]
+    inside = ids[(y_middle >= gutter.y0) & (y_middle < gutter.y1)]
     title, inside = _title_over_sidebar(parts, inside, x, em_px)
     head, body, foot = _trim_head_and_foot(parts, inside, x, em_px)
     middle = (parts.x0[body] + parts.x1[body]) / 2
     regions: list[np.ndarray] = []
     for part in (above, title, head, body[middle < x], body[middle >= x], foot, below):
-        regions += find_regions(parts, part, em_px, config, (*known, x))
+        regions += find_regions(parts, part, em_px, config, (*known, gutter))
     return regions

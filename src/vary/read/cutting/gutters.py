@@ -44,6 +44,16 @@ class _Side:
         return float((self.x1 >= edge - 0.15 * self.width).mean())
 
 
+@dataclass(frozen=True)
+class Gutter:
+    """A blank stripe between text columns: its middle and width, and where it runs, in px."""
+
+    x: float
+    width: float
+    y0: float
+    y1: float
+
+
 def group_rows(low: np.ndarray, high: np.ndarray, gap: float = 0.0) -> np.ndarray:
     """Return the number of the band, from the top, that each interval [low, high) falls in.
 
@@ -228,11 +238,11 @@ def find_gutter(
     ids: np.ndarray,
     em_px: float,
     config: CuttingConfig,
-    known: tuple[float, ...],
-) -> tuple[float, float, float] | None:
-    """Return x, y0, y1 of the gutter between text columns that runs longest, if there is one.
+    known: tuple[Gutter, ...],
+) -> Gutter | None:
+    """Return the gutter between text columns that runs longest, if there is one.
 
-    `known` holds where gutters were found before on this page.
+    `known` holds the gutters that led to this region.
     """
     grid = _Grid(parts, ids, em_px, config.gutter_em * em_px)
     x_middle = (parts.x0[ids] + parts.x1[ids]) / 2
@@ -251,9 +261,11 @@ def find_gutter(
         )
         left, right = (_side(parts, column, em_px) for column in near)
         num_lines = min(len(left.y0), len(right.y0))
-        at_known = any(x0 - em_px <= other <= x1 + em_px for other in known)
+        at_known = any(
+            x0 - em_px <= other.x <= x1 + em_px and x1 - x0 >= 0.6 * other.width for other in known
+        )
         long = _is_long_enough(num_lines, (x1 - x0) / em_px, at_known, config)
         if long and _are_columns(left, right, em_px, config):
-            return x, y0, y1
+            return Gutter(x, x1 - x0, y0, y1)
         grid.strike(found[1])
     return None
