@@ -24,11 +24,18 @@ def train(
     try:
         for module in ("accelerate", "pyarrow", "matplotlib"):
             require(module, extra="train")
+        from transformers.utils.logging import disable_progress_bar
+
+        from vary.train.callbacks import RunDiverged
         from vary.train.recipe import load_recipe
         from vary.train.run import train as run
-
-        finished = run(load_recipe(recipe, overrides or []), max_minutes)
     except VaryError as error:
         typer.echo(f"vary train: {error}", err=True)
         raise typer.Exit(2) from error
+    disable_progress_bar()  # of loading weights; the run's log tells what matters
+    try:
+        finished = run(load_recipe(recipe, overrides or []), max_minutes)
+    except RunDiverged as error:
+        typer.echo(f"vary train: {error}", err=True)
+        raise typer.Exit(1) from None
     typer.echo(str(finished))

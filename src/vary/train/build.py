@@ -1,8 +1,10 @@
 """A model and its processor from a recipe."""
 
+import inspect
 from pathlib import Path
 
 import torch
+from transformers import CONFIG_MAPPING
 
 from vary.data.corpus import TextCorpus
 from vary.data.engines.page.line_text import fold_text
@@ -15,7 +17,7 @@ from vary.model import (
     VaryProcessor,
 )
 from vary.model.tokenizer import END, IMAGE, PAD, train_tokenizer
-from vary.train.recipe import Recipe
+from vary.train.recipe import ModelRecipe, Recipe, check_keys
 from vary.vocabulary import ViTDetConfig
 
 
@@ -33,6 +35,7 @@ def build(recipe: Recipe, alphabet: str) -> tuple[VaryForConditionalGeneration, 
     if recipe.init:
         return load(Path(recipe.init))
     spec = recipe.model
+    _check_model_keys(spec)
     corpus = TextCorpus.from_folder(Path(recipe.data.text), exclude=recipe.data.text_exclude)
     texts = (fold_text(paragraph.text) for paragraph in corpus.paragraphs)
     tokenizer = train_tokenizer(
@@ -53,6 +56,7 @@ def build(recipe: Recipe, alphabet: str) -> tuple[VaryForConditionalGeneration, 
             image_token_id=ids[IMAGE],
             tasks=recipe.tasks,
         )
+        images = VaryImageProcessor([ImageRule(**spec.image)])
     except (TypeError, ValueError) as error:
         raise VaryError(f"the recipe's model cannot be built: {error}") from error
     torch.manual_seed(recipe.seed)
@@ -60,8 +64,25 @@ def build(recipe: Recipe, alphabet: str) -> tuple[VaryForConditionalGeneration, 
     model.generation_config.eos_token_id = ids[END]
     model.generation_config.pad_token_id = ids[PAD]
     model.generation_config.do_sample = False
-    images = VaryImageProcessor([ImageRule(**spec.image)])
     return model, VaryProcessor(images, tokenizer, vocabulary=vocabulary.to_dict())
+
+
+def _check_model_keys(spec: ModelRecipe) -> None:
+    """Refuse unknown keys; the configurations themselves take any.
+
+    Raises:
+        VaryError: an unknown key or `model_type`; the nearest is named.
+    """
+    known = set(inspect.signature(ViTDetConfig.__init__).parameters)
+    own = {"self", "kwargs", "ctc_alphabet"}
+    check_keys(spec.vocabulary, sorted(known - own), "recipe.model.vocabulary")
+    known = set(inspect.signature(ImageRule.__init__).parameters)
+    check_keys(spec.image, sorted(known - {"self"}), "recipe.model.image")
+    model_type = spec.text.get("model_type")
+    check_keys([str(model_type)], sorted(CONFIG_MAPPING.keys()), "recipe.model.text.model_type")
+    defaults = CONFIG_MAPPING[model_type]()
+    known = {"model_type", *defaults.to_dict(), *defaults.attribute_map}
+    check_keys(spec.text, sorted(known), "recipe.model.text")
 
 
 def load(folder: Path) -> tuple[VaryForConditionalGeneration, VaryProcessor]:

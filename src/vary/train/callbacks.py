@@ -47,7 +47,6 @@ class Log(TrainerCallback):
     """Writes losses and throughput to the terminal and to `metrics.jsonl`, and draws them.
 
     Args:
-        trainer: whose losses; set after the trainer exists.
         measure: measures on held-out lines.
         folder: of the run.
         console: where lines go.
@@ -61,8 +60,6 @@ class Log(TrainerCallback):
         self.console = console
         self.every = every
         self._since = time.monotonic()
-        self._strips = 0
-        self._characters = 0
         self._sums: dict[str, float] = {}
         self._steps = 0
 
@@ -100,7 +97,7 @@ class Log(TrainerCallback):
                 "from the last checkpoint with a lower learning_rate"
             )
         stage = trainer.objective.stage
-        if state.global_step % self.every == 0:
+        if state.global_step % self.every == 0 or state.global_step == stage.steps:
             self._write_line(state, kwargs["optimizer"].param_groups[0]["lr"])
         if state.global_step % stage.validate_steps == 0 or state.global_step == stage.steps:
             self._validate(state)
@@ -129,13 +126,14 @@ class Log(TrainerCallback):
     def _validate(self, state: TrainerState) -> None:
         trainer = self.trainer
         assert trainer is not None
+        start = time.monotonic()
         measured = self.measure(trainer.objective)
         entry = {"stage": trainer.objective.stage.name, "step": state.global_step, **measured}
         self._append(entry)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
         self.console.print(f"  held out: {shown}", highlight=False)
         plot_metrics(self.folder / "metrics.jsonl", self.folder / "metrics.png")
-        self._since = time.monotonic()
+        self._since += time.monotonic() - start
 
     def _append(self, entry: dict[str, Any]) -> None:
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:

@@ -38,8 +38,10 @@ def build_renderer(data: DataRecipe, *, held_out: bool = False) -> LineRenderer:
 
     Raises:
         InputError: no fonts or no text.
-        VaryError: held-out lines are wanted and the recipe holds nothing out.
+        VaryError: no text is named, or held-out lines are wanted and nothing is held out.
     """
+    if not data.text:
+        raise VaryError("the recipe names no text; give a folder of .txt files: data.text=FOLDER")
     text = Path(data.text)
     folders = [Path(folder) for folder in data.fonts] or None
     if held_out:

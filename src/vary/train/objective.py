@@ -55,7 +55,7 @@ class ReadingObjective(nn.Module):
         for name, parameter in self.model.vocabularies.named_parameters():
             is_merging = ".net_2." in f".{name}" or ".net_3." in f".{name}"
             trained = {"ctc": not is_merging, "text": is_merging, "both": True}
-            parameter.requires_grad_(requires_grad=trained[self.stage.objective])
+            parameter.requires_grad = trained[self.stage.objective]
 
     def train(self, mode: bool = True) -> "ReadingObjective":
         """Set training mode; frozen parts stay in evaluation mode."""

@@ -29,9 +29,10 @@ def plot_metrics(metrics: Path, picture: Path) -> None:
     starts = _stage_starts(entries)
     for axes, (title, names) in zip(figure.subplots(len(_PANELS), 1), _PANELS, strict=True):
         for name in names:
-            points = [(starts[e["stage"]] + e["step"], e[name]) for e in entries if name in e]
+            # By step, the last counts: a run that goes on repeats those since its checkpoint.
+            points = {starts[e["stage"]] + e["step"]: e[name] for e in entries if name in e}
             if points:
-                axes.plot(*zip(*points, strict=True), label=name)
+                axes.plot(*zip(*sorted(points.items()), strict=True), label=name, marker=".")
         for stage, start in starts.items():
             axes.axvline(start, color="grey", linewidth=0.5)
             axes.text(start, 1.0, f" {stage}", transform=axes.get_xaxis_transform(), va="bottom")

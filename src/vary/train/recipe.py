@@ -2,9 +2,8 @@
 
 import dataclasses
 import difflib
-import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -108,6 +107,24 @@ class StageRecipe:
     validate_steps: int = 250
     save_steps: int = 250
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be trained with.
+
+        Raises:
+            VaryError: one of them, named.
+        """
+        if not self.name or Path(self.name).name != self.name:
+            raise VaryError(f"a stage's name names a folder; {self.name!r} cannot be one")
+        counts = {key: getattr(self, key) for key in ("steps", "validate_steps", "save_steps")}
+        counts |= {"batch_px": self.batch_px, "widths_px": min(self.widths_px, default=0)}
+        shares = {key: getattr(self, key) for key in ("draft_share", "mask_share")}
+        for key, count in counts.items():
+            if count < 1:
+                raise VaryError(f"stage {self.name}: {key} must be at least 1, got {count}")
+        for key, share in shares.items():
+            if not 0 <= share <= 1:
+                raise VaryError(f"stage {self.name}: {key} must be 0 to 1, got {share}")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -136,6 +153,16 @@ class Recipe:
     precision: Literal["bf16", "fp32"] = "bf16"
     num_workers: int = 1
     init: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a run without stages, or with two of one name: they would share a folder.
+
+        Raises:
+            VaryError: as told.
+        """
+        names = [stage.name for stage in self.stages]
+        if not names or len(set(names)) < len(names):
+            raise VaryError(f"stages need one name each, at least one; got {names}")
 
     @property
     def run_folder(self) -> Path:
@@ -167,7 +194,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         key, sign, value = override.partition("=")
         if not sign:
             raise VaryError(f"{override!r} is no override; write key=value")
-        _set(fields, key.split("."), yaml.safe_load(value))
+        try:
+            _set(fields, key.split("."), yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise VaryError(f"the value of {override!r} is not YAML: {error}") from error
     recipe: Recipe = _build(Recipe, fields, "recipe")
     return recipe
 
@@ -189,10 +219,15 @@ def _set(fields: Any, keys: list[str], value: Any) -> None:
     """Write a value at a path of keys; a list's members are found by their name or number."""
     key = keys[0]
     if isinstance(fields, list):
-        names = [str(part.get("name", place)) for place, part in enumerate(fields)]
+        names = [
+            str(part.get("name", place)) if isinstance(part, dict) else str(place)
+            for place, part in enumerate(fields)
+        ]
         if key not in names:
             raise VaryError(f"no {key!r} here; there are {', '.join(names)}")
         place: Any = names.index(key)
+    elif not isinstance(fields, dict):
+        raise VaryError(f"{key!r} cannot be set in {fields!r}, which holds no keys")
     else:
         place = key
         fields.setdefault(place, {})
@@ -208,19 +243,11 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         return _build_dataclass(typing.cast("type[Any]", kind), value, where)
     origin = typing.get_origin(kind)
     if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise VaryError(f"{where} must be a list, got {value!r}")
-        inner = typing.get_args(kind)
-        return tuple(
-            _build(inner[0] if inner[-1] is Ellipsis else inner[place], part, f"{where}[{place}]")
-            for place, part in enumerate(value)
-        )
+        return _build_tuple(typing.get_args(kind), value, where)
     if origin is Literal:
         if value not in typing.get_args(kind):
             allowed = ", ".join(map(str, typing.get_args(kind)))
             raise VaryError(f"{where} must be one of {allowed}, got {value!r}")
-        return value
-    if origin in (types.UnionType, typing.Union):
         return value
     if kind is float and isinstance(value, int | str) and not isinstance(value, bool):
         try:
@@ -233,15 +260,34 @@ def _build(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
+def _build_tuple(members: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise VaryError(f"{where} must be a list, got {value!r}")
+    kinds = [members[0]] * len(value) if members[-1] is Ellipsis else list(members)
+    if len(kinds) != len(value):
+        raise VaryError(f"{where} must be a list of {len(kinds)}, got {value!r}")
+    parts = enumerate(zip(kinds, value, strict=True))
+    return tuple(_build(kind, part, f"{where}[{place}]") for place, (kind, part) in parts)
+
+
+def check_keys(given: Iterable[str], known: Collection[str], where: str) -> None:
+    """Refuse unknown keys.
+
+    Raises:
+        VaryError: a key that is not known; the nearest is named.
+    """
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+            raise VaryError(f"{where} has no key {key!r}; {hint}")
+
+
 def _build_dataclass(kind: type[Any], value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise VaryError(f"{where} must hold keys and values, got {value!r}")
     hints = typing.get_type_hints(kind)
-    for key in value:
-        if key not in hints:
-            near = difflib.get_close_matches(str(key), hints, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(hints)}"
-            raise VaryError(f"{where} has no key {key!r}; {hint}")
+    check_keys(value, hints, where)
     missing = [
         part.name
         for part in dataclasses.fields(kind)

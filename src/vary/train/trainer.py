@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from vary.model.modeling import VaryForConditionalGeneration
 from vary.train.objective import ReadingObjective
@@ -58,6 +58,8 @@ class VaryTrainer(Trainer):
         self.objective = objective
         self.optimizer: torch.optim.Optimizer | None
         self.last_losses: dict[str, Tensor] = {}
+        self._settings: list[tuple[float, float]] = []
+        self.remove_callback(PrinterCallback)  # the run has a log of its own
         # The objective's losses are means already; the Trainer must not count items for it.
         self.model_accepts_loss_kwargs = False
 
@@ -91,7 +93,23 @@ class VaryTrainer(Trainer):
                 ],
                 betas=(self.args.adam_beta1, self.args.adam_beta2),
             )
+            self._settings = [
+                (group["lr"], group["weight_decay"]) for group in self.optimizer.param_groups
+            ]
         return self.optimizer
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """Load moments and the place in the schedule; rates and decay are the recipe's of now."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is None:
+            return
+        optimizer, schedule = self.optimizer, self.lr_scheduler
+        assert optimizer is not None
+        schedule.base_lrs = [rate for rate, _ in self._settings]
+        groups = zip(optimizer.param_groups, self._settings, schedule.lr_lambdas, strict=True)
+        for group, (rate, decay), shape in groups:
+            group["initial_lr"], group["weight_decay"] = rate, decay
+            group["lr"] = rate * shape(schedule.last_epoch)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or self.args.output_dir or ".")
