@@ -84,8 +84,11 @@ def read(
 
 def load_reader(model: str, device: str, batch_size: int) -> "Reader":
     """Return the reader; imports torch."""
+    from transformers.utils.logging import disable_progress_bar
+
     from vary.read.reader import Reader
 
+    disable_progress_bar()  # of loading weights: the bar of this command is that of its pages
     return Reader.from_pretrained(model, device=device, batch_size=batch_size)
 
 

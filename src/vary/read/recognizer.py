@@ -112,19 +112,24 @@ class StripRecognizer:
     def _write(
         self, encoded: EncodedImages, sizes: Tensor, drafts: list[str]
     ) -> list[tuple[str, bool]]:
-        """Return the language model's text of each strip, and whether it came to an end."""
+        """Return the language model's text of each strip, and whether it came to an end.
+
+        A strip's own width bounds its answer, so what is read does not depend on its neighbours.
+        """
         prompts = self.processor.prompts(sizes.tolist(), drafts)
         start = prompts["input_ids"].shape[1]
+        limits = [8 + width // _MIN_PIECE_PX for width in sizes[:, 1].tolist()]
         rows = self.model.generate(
             **{name: tensor.to(self.model.device) for name, tensor in prompts.items()},
             vision_tokens=encoded.tokens,
-            max_new_tokens=8 + int(sizes[:, 1].max()) // _MIN_PIECE_PX,
+            max_new_tokens=max(limits),
             do_sample=False,
             num_beams=1,
         )[:, start:]
+        answers = [row[:limit] for row, limit in zip(rows.tolist(), limits, strict=True)]
         end = self.processor.tokenizer.eos_token_id
-        texts = self.processor.tokenizer.batch_decode(rows, skip_special_tokens=True)
-        return list(zip(texts, (rows == end).any(dim=1).tolist(), strict=True))
+        texts = self.processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
+        return [(text, end in answer) for text, answer in zip(texts, answers, strict=True)]
 
 
 def judge(answer: str, draft: str, certainties: Sequence[float], *, ended: bool) -> Recognition:
