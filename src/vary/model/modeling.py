@@ -223,6 +223,33 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
             )
         return [pixel_values, *further]
 
+    def _validate_model_kwargs(self, model_kwargs: dict[str, Any]) -> None:
+        """Let further vocabularies' pixels pass, which `forward` does not name one by one."""
+        further = pixel_names(len(self.vocabularies))[1:]
+        super()._validate_model_kwargs(
+            {name: value for name, value in model_kwargs.items() if name not in further}
+        )
+
+    def _expand_inputs_for_generation(
+        self,
+        expand_size: int = 1,
+        is_encoder_decoder: bool = False,
+        input_ids: Tensor | None = None,
+        **model_kwargs: Any,
+    ) -> tuple[Tensor | None, dict[str, Any]]:
+        """Return the inputs once for each beam; vision tokens are repeated row by row."""
+        vision_tokens = model_kwargs.pop("vision_tokens", None)
+        if vision_tokens is not None and input_ids is not None:
+            counts = (input_ids == self.config.image_token_id).sum(dim=1).tolist()
+            rows = vision_tokens.split(counts)
+            vision_tokens = torch.cat([row for row in rows for _ in range(expand_size)])
+        input_ids, model_kwargs = super()._expand_inputs_for_generation(
+            expand_size, is_encoder_decoder, input_ids, **model_kwargs
+        )
+        if vision_tokens is not None:
+            model_kwargs["vision_tokens"] = vision_tokens
+        return input_ids, model_kwargs
+
     def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the inputs of a step; pixels and vision tokens are dropped once cached."""
         inputs = super().prepare_inputs_for_generation(*args, **kwargs)

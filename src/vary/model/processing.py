@@ -80,15 +80,31 @@ class VaryProcessor(ProcessorMixin):
     ) -> dict[str, Tensor]:
         """Return `input_ids` and `attention_mask` of the prompts of images of these sizes."""
         drafts = drafts or [None] * len(sizes)
-        texts = [
-            self.prompt(self.num_image_tokens(*size), draft)
+        rows = [
+            self.prompt_tokens(self.num_image_tokens(*size), draft)
             for size, draft in zip(sizes, drafts, strict=True)
         ]
-        return pad_left(self.encode(texts), self.tokenizer.pad_token_id)
+        return pad_left(rows, self.tokenizer.pad_token_id)
+
+    def prompt_tokens(self, num_tokens: int, draft: str | None = None) -> list[int]:
+        """Return the tokens of `prompt`, the draft as plain text whatever stands in it."""
+        (image,) = self.encode([self.prompt(num_tokens)])
+        if draft is None:
+            return image
+        start, end = self.tokenizer.convert_tokens_to_ids([DRAFT_START, DRAFT_END])
+        return [*image, start, *self.encode_plain([draft])[0], end]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the tokens of each text."""
+        """Return the tokens of each text; names of special tokens in it become these tokens."""
         return list(self.tokenizer(list(texts), add_special_tokens=False)["input_ids"])
+
+    def encode_plain(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each text as it stands on a page: `</s>` there is four letters."""
+        return list(
+            self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)[
+                "input_ids"
+            ]
+        )
 
 
 def pad_left(rows: Sequence[Sequence[int]], pad: int) -> dict[str, Tensor]:

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor
+
+from vary.model import ImageRule, VaryConfig, VaryImageProcessor
+
+
+def noise(width: int, height: int, seed: int = 3) -> Image.Image:
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("resample", ["bilinear", "bicubic"])
+def test_resize_is_pillows_with_mean_and_std_of_imagenet(resample):
+    picture = noise(50, 70)
+    rule = ImageRule("resize", 32, 48, resample=resample)
+    pixels = VaryImageProcessor([rule])(picture)["pixel_values"]
+    kernel = Image.Resampling[resample.upper()]
+    expected = np.asarray(picture.resize((48, 32), kernel), dtype=np.float64) / 255
+    expected = (expected - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    assert pixels.shape == (1, 3, 32, 48)
+    assert pixels.dtype == torch.float32
+    assert np.allclose(pixels[0].permute(1, 2, 0).numpy(), expected, atol=1e-5)
+
+
+def test_own_mean_and_std():
+    rule = ImageRule("resize", 8, 8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    white = VaryImageProcessor([rule])(Image.new("RGB", (5, 5), "white"))["pixel_values"]
+    assert torch.allclose(white, torch.ones(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("size", "width", "scaled"),
+    [
+        ((40, 16), 64, 40),
+        ((64, 16), 64, 64),
+        ((65, 16), 96, 65),
+        ((1, 16), 32, 1),
+        ((80, 32), 64, 40),
+        ((20, 8), 64, 40),
+        ((500, 16), 128, 128),
+    ],
+)
+def test_strips_are_scaled_to_the_height_and_padded_with_white(size, width, scaled):
+    rule = ImageRule("strip", 16, 128, step_px=32)
+    pixels = rule.pixels(Image.new("RGB", size, "black"))
+    assert pixels.shape == (16, width, 3)
+    assert (pixels[:, :scaled] == 0).all()
+    assert (pixels[:, scaled:] == 255).all()
+
+
+def test_strip_of_the_right_height_is_untouched():
+    strip = np.asarray(noise(64, 16))
+    assert np.array_equal(ImageRule("strip", 16, 128, step_px=32).pixels(strip), strip)
+
+
+def test_widest_strip_may_be_no_multiple_of_the_step():
+    assert ImageRule("strip", 16, 72, step_px=32).pixels(noise(70, 16)).shape == (16, 72, 3)
+
+
+def test_grey_arrays_and_palette_pictures_become_rgb():
+    rule = ImageRule("resize", 4, 4)
+    assert rule.pixels(np.zeros((9, 7), np.uint8)).shape == (4, 4, 3)
+    assert rule.pixels(Image.new("P", (9, 7))).shape == (4, 4, 3)
+
+
+def test_batch_is_padded_with_white_and_remembers_sizes():
+    processor = VaryImageProcessor([{"mode": "strip", "height": 16, "width": 128, "step_px": 32}])
+    batch = processor([noise(20, 16), noise(90, 16)])
+    alone = processor(noise(20, 16))
+    assert batch["pixel_values"].shape == (2, 3, 16, 96)
+    assert batch["image_sizes"].tolist() == [[16, 32], [16, 96]]
+    assert torch.equal(batch["pixel_values"][:1, :, :, :32], alone["pixel_values"])
+    white = (1 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    padding = batch["pixel_values"][0, :, :, 32:]
+    assert torch.allclose(padding, white[:, None, None].expand_as(padding), atol=1e-5)
+
+
+def test_each_vocabulary_has_its_own_pixels():
+    processor = VaryImageProcessor([ImageRule("resize", 64, 64), ImageRule("resize", 28, 28)])
+    features = processor([noise(50, 70)] * 2)
+    assert features["pixel_values"].shape == (2, 3, 64, 64)
+    assert features["pixel_values_2"].shape == (2, 3, 28, 28)
+    assert features["image_sizes"].tolist() == [[64, 64]] * 2
+
+
+@pytest.mark.parametrize("load", [VaryImageProcessor, AutoImageProcessor])
+def test_json_and_back(tmp_path, load):
+    rules = [ImageRule("strip", 48, 1536), ImageRule("resize", 28, 28, resample="bicubic")]
+    VaryImageProcessor(rules).save_pretrained(tmp_path)
+    VaryConfig().save_pretrained(tmp_path)
+    back = load.from_pretrained(tmp_path)
+    assert isinstance(back, VaryImageProcessor)
+    assert [rule.to_dict() for rule in back.rules] == [rule.to_dict() for rule in rules]
+
+
+def test_default_is_the_papers():
+    (rule,) = VaryImageProcessor().rules
+    assert (rule.mode, rule.height, rule.width) == ("resize", 1024, 1024)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"mode": "crop"}, "mode must be 'resize' or 'strip', got 'crop'"),
+        ({"resample": "nearest"}, "resample must be one of bilinear, bicubic, got 'nearest'"),
+    ],
+)
+def test_values_that_cannot_be(fields, said):
+    with pytest.raises(ValueError, match=said):
+        ImageRule(**fields)
