@@ -49,9 +49,8 @@ class ReadingObjective(nn.Module):
         Under `text` the encoder is fixed, but not the merging convolutions behind the CTC head:
         what they merge is for the language model to say.
         """
-        if self.stage.objective == "ctc":
-            self.model.language_model.requires_grad_(requires_grad=False)
-            self.model.projector.requires_grad_(requires_grad=False)
+        for part in (self.model.language_model, self.model.projector):
+            part.requires_grad_(self.stage.objective != "ctc")
         for name, parameter in self.model.vocabularies.named_parameters():
             is_merging = ".net_2." in f".{name}" or ".net_3." in f".{name}"
             trained = {"ctc": not is_merging, "text": is_merging, "both": True}
