@@ -79,7 +79,7 @@ def _matches(path: Path, patterns: Sequence[str]) -> bool:
 
 def _paragraphs_of(path: Path) -> list[Paragraph]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 ({error.reason}); convert it first") from error
     lines = (" ".join(line.split()) for line in text.splitlines())

@@ -102,7 +102,9 @@ class FontLibrary:
         """
         for folder in folders or ():
             if not Path(folder).is_dir():
-                raise InputError(f"no font folder {folder}")
+                raise InputError(
+                    f"no font folder {folder}; name a folder that holds .ttf or .otf files"
+                )
         looked = [Path(folder) for folder in folders] if folders else system_font_folders()
         files = [path for folder in looked if folder.is_dir() for path in _font_files(folder)]
         faces = [

@@ -137,7 +137,7 @@ class LineRenderer:
             self._draw_neighbours(large, face, baseline, bottom - top, rng)
         if rng.random() < config.ruled:
             self._draw_rule(large, baseline, rng)
-        strip = self._to_strip(_thicken(large, rng), rng)
+        strip = self._to_strip(_thicken(large, rng), rng, max_width_px)
         scale = strip.shape[1] / large.width
         placed = tuple((word, x0 * scale, x1 * scale) for word, x0, x1 in words)
         return LineImage(strip, " ".join(word for word, _, _ in words), placed)
@@ -255,7 +255,9 @@ class LineRenderer:
         right = left + image.width * float(rng.uniform(0.2, 1.0))
         draw.line((left, y, right, y), fill=255, width=int(rng.integers(2, 6)))
 
-    def _to_strip(self, large: Image.Image, rng: np.random.Generator) -> np.ndarray:
+    def _to_strip(
+        self, large: Image.Image, rng: np.random.Generator, max_width_px: int
+    ) -> np.ndarray:
         """Take the coverage to the page's resolution, degrade it, and scale it to the strip."""
         config = self.config
         low, high = np.log(config.em_px)
@@ -270,6 +272,7 @@ class LineRenderer:
         if rng.random() < config.degraded:
             grey = _degrade(grey, rng)
         width = max(8, round(large.width * config.height_px / large.height))
+        width = min(width, max_width_px)  # rounding may have added a pixel
         scaled = Image.fromarray(grey).resize((width, config.height_px), Image.Resampling.BICUBIC)
         return np.asarray(scaled)
 

@@ -70,7 +70,7 @@ class LineTexts:
         shares = np.array([share for share, _ in self._kinds])
         kind = self._kinds[int(rng.choice(len(shares), p=shares / shares.sum()))][1]
         text = self._allow(kind(rng, num_chars))
-        return text or self._allow(self.running(rng, num_chars)) or "a"
+        return text or self._allow(self.running(rng, num_chars)) or self.alphabet.strip()[0]
 
     def running(self, rng: np.random.Generator, num_chars: int) -> str:
         """Return words of running text as they stand on a line: mid-sentence, maybe hyphenated."""

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from vary.data.engines.base import Reject
+from vary.data.fonts import FontFace, FontLibrary, system_font_folders
+from vary.errors import InputError, VaryError
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+@pytest.fixture
+def library(font_folder) -> FontLibrary:
+    return FontLibrary.discover([font_folder])
+
+
+@pytest.fixture
+def two_faces(font_folder) -> FontLibrary:
+    """The bundled font once upright and once as if it were bold: faces are told by their names."""
+    path = font_folder / "aileron.ttf"
+    return FontLibrary(
+        [
+            FontFace(path, 0, "Aileron", "Bold"),
+            FontFace(path, 0, "Aileron", "Regular"),
+        ]
+    )
+
+
+def test_discovery_finds_fonts_in_subfolders(font_folder, tmp_path):
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    font = (font_folder / "aileron.ttf").read_bytes()
+    (below / "Copy.TTF").write_bytes(font)
+    (tmp_path / "notes.txt").write_text("no font")
+    (face,) = FontLibrary.discover([tmp_path]).faces
+    assert face == FontFace(below / "Copy.TTF", 0, "Aileron", "Regular")
+
+
+@pytest.mark.parametrize("content", [b"", b"no font at all", b"\x00\x01\x00\x00" + b"\xff" * 60])
+def test_unreadable_font_files_are_passed_over(font_folder, tmp_path, content):
+    (tmp_path / "good.ttf").write_bytes((font_folder / "aileron.ttf").read_bytes())
+    (tmp_path / "bad.ttf").write_bytes(content)
+    (tmp_path / "bad.ttc").write_bytes(content)
+    (face,) = FontLibrary.discover([tmp_path]).faces
+    assert face.path.name == "good.ttf"
+
+
+@pytest.mark.parametrize("pattern", ["Aileron", "Ail*", "aileron.t?f"])
+def test_include_and_exclude_take_families_and_file_names(font_folder, pattern):
+    assert len(FontLibrary.discover([font_folder], include=[pattern]).faces) == 1
+    with pytest.raises(InputError, match="no font found"):
+        FontLibrary.discover([font_folder], exclude=[pattern])
+
+
+def test_nothing_is_included(font_folder):
+    with pytest.raises(InputError, match=r"no font found in .* that matches Garamond; install"):
+        FontLibrary.discover([font_folder], include=["Garamond"])
+
+
+def test_empty_and_missing_folders(tmp_path):
+    with pytest.raises(InputError, match=f"no font found in {tmp_path}; install fonts"):
+        FontLibrary.discover([tmp_path])
+    with pytest.raises(InputError, match=f"no font folder {tmp_path / 'none'}"):
+        FontLibrary.discover([tmp_path / "none"])
+
+
+def test_no_folder_named_means_the_systems(monkeypatch, font_folder):
+    monkeypatch.setattr("vary.data.fonts.system_font_folders", lambda: [font_folder])
+    assert len(FontLibrary.discover().faces) == 1
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_each_system_has_folders(monkeypatch, platform):
+    monkeypatch.setattr("sys.platform", platform)
+    assert all(isinstance(folder, Path) for folder in system_font_folders())
+
+
+def test_no_face():
+    with pytest.raises(VaryError, match="no font given"):
+        FontLibrary([])
+
+
+def test_missing_glyphs(library):
+    (face,) = library.faces
+    assert library.missing(face, "Plain text, 1893.") == set()
+    assert library.missing(face, "a中b☃c") == {"中", "☃"}
+    assert library.missing(face, " \t\u00a0") == set()
+    assert library.missing(face, "") == set()
+
+
+def test_pick_takes_a_face_with_all_glyphs(library):
+    assert library.pick(rng(), "text") is library.faces[0]
+
+
+def test_pick_without_the_glyphs(library):
+    with pytest.raises(Reject) as caught:
+        library.pick(rng(), "b中☃")
+    assert caught.value.reason == "no font has the glyphs"
+    assert caught.value.detail == "closest: Aileron, lacks '☃中'"
+
+
+def test_pick_is_repeatable_and_prefers_plain_faces(two_faces):
+    picks = [two_faces.pick(rng(seed), "text").style for seed in range(200)]
+    assert picks == [two_faces.pick(rng(seed), "text").style for seed in range(200)]
+    assert 0.65 < picks.count("Regular") / 200 < 0.9
+
+
+def test_faces_are_in_one_order_whatever_was_found_first(two_faces):
+    assert FontLibrary(two_faces.faces[::-1]).faces == two_faces.faces
+
+
+def test_fonts_are_loaded_once_for_a_size(library):
+    (face,) = library.faces
+    font = library.load(face, 31)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    assert library.load(face, 31) is font
+    assert library.load(face, 32) is not font
+    assert font.getlength("mm") > library.load(face, 12).getlength("mm")
+
+
+def test_cache_is_bounded_and_keeps_what_is_used(library):
+    (face,) = library.faces
+    used = library.load(face, 5)
+    for size in range(10, 540):
+        library.load(face, size)
+        library.load(face, 5)
+    assert library.load(face, 5) is used
+    assert len(library._loaded) <= 512
+
+
+def test_hashes_name_files(library):
+    ((name, digest),) = library.hashes().items()
+    assert name == "aileron.ttf"
+    assert len(digest) == 64
