@@ -279,6 +279,15 @@ def test_skew_is_found_and_taken_out(angle: float) -> None:
     assert len(layout.tiles) == 24
 
 
+def test_banner_on_a_skewed_page_is_turned_too() -> None:
+    page = Page()
+    page.column(120, 100, 600, 20, "L")
+    page.pen.rectangle((100, 700, 800, 740), fill=60)
+    page.text(120, 708, "white on dark", fill=255)
+    layout = cut_page(page.image.rotate(2, Image.Resampling.BICUBIC, fillcolor=255))
+    assert page.order(layout) == [f"L{n}" for n in range(20)] + ["white on dark"]
+
+
 def test_level_page_is_not_turned() -> None:
     page = Page()
     page.column(120, 100, 600, 24, "L")

@@ -20,8 +20,6 @@ _DEFAULT = CuttingConfig()
 
 def _clean(grey: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the page as dark ink on white paper, and its body text size in px."""
-    if dark_page(grey):
-        grey = 255 - grey
     paper = float(np.percentile(grey, 98))
     em_px = body_size(Components.of(grey < 0.8 * paper))
     for _ in range(2):
@@ -101,10 +99,13 @@ def cut_page(image: Image.Image | np.ndarray, config: CuttingConfig = _DEFAULT) 
     if scale > 1:
         size = (max(1, round(width / scale)), max(1, round(height / scale)))
         grey = np.asarray(Image.fromarray(full).resize(size, Image.Resampling.BOX))
+    if dark_page(grey):
+        grey = 255 - grey
     flat, _ = _clean(grey)
     angle = find_skew(Components.of(ink_mask(flat)), config.max_skew_deg, config.min_skew_deg)
     if angle:
-        flat = turn(flat, angle)
+        # Cleaned again, because filled boxes are only found when they lie straight.
+        flat, _ = _clean(turn(grey, angle))
     flat, parts, em_px = _text_parts(flat)
     if not len(parts):
         return PageLayout((), (width, height), True, angle, np.full_like(full, 255))

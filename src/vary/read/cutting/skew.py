@@ -39,6 +39,7 @@ def find_skew(parts: Components, max_deg: float, min_deg: float) -> float:
 
 
 def turn(image: np.ndarray, angle_deg: float) -> np.ndarray:
-    """Return the page turned clockwise by the skew, same size, white corners."""
+    """Return the page turned clockwise by the skew, same size, corners in the paper's tone."""
     page = Image.fromarray(image)
-    return np.asarray(page.rotate(-angle_deg, Image.Resampling.BICUBIC, fillcolor=255))
+    paper = int(np.percentile(image, 98))
+    return np.asarray(page.rotate(-angle_deg, Image.Resampling.BICUBIC, fillcolor=paper))
