@@ -1,12 +1,9 @@
 """The model: vision vocabularies before a causal language model, and its processor."""
 
-from transformers import (
-    AutoConfig,
-    AutoImageProcessor,
-    AutoModel,
-    AutoModelForImageTextToText,
-    AutoProcessor,
-)
+from transformers import AutoConfig, AutoModel, AutoModelForImageTextToText, AutoProcessor
+
+# Its own module: the name in `transformers` wants torchvision until 5.17, which we have no use for.
+from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
 from vary.model.configuration import VaryConfig
 from vary.model.images import ImageRule, VaryImageProcessor
@@ -20,7 +17,7 @@ AutoConfig.register(VaryConfig.model_type, VaryConfig, exist_ok=True)
 AutoModel.register(VaryConfig, VaryForConditionalGeneration, exist_ok=True)
 AutoModelForImageTextToText.register(VaryConfig, VaryForConditionalGeneration, exist_ok=True)
 AutoImageProcessor.register(
-    VaryConfig, slow_image_processor_class=VaryImageProcessor, exist_ok=True
+    VaryConfig, image_processor_classes={"pil": VaryImageProcessor}, exist_ok=True
 )
 AutoProcessor.register(VaryConfig, VaryProcessor, exist_ok=True)
 
