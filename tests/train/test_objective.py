@@ -3,6 +3,7 @@ import pytest
 import torch
 from transformers import TrainingArguments
 
+from vary.train.build import build
 from vary.train.lines import LineBatches
 from vary.train.objective import ReadingObjective, ctc_loss, parameter_counts, spoil
 from vary.train.recipe import StageRecipe
@@ -139,10 +140,13 @@ def test_masked_tokens_are_hidden_but_learned(objective):
     assert rows["labels"].tolist() == [[-100, -100, 40, 41, 0]]
 
 
-def test_the_text_loss_is_that_of_the_answer(objective, batch):
+@pytest.mark.parametrize("answer_position", [None, 64])
+def test_the_text_loss_is_that_of_the_answer(tiny, renderer, batch, answer_position):
     """The loss again, from the model's own scores, line by line and without padding."""
-    module = objective("text", mask_share=0.0, draft_share=0.0).eval()
-    model, processor = module.model, module.processor
+    recipe = tiny(f"model.answer_position={answer_position or 'null'}")
+    model, processor = build(recipe, renderer.texts.alphabet)
+    stage = stage_of("text", mask_share=0.0, draft_share=0.0)
+    module = ReadingObjective(model, processor, stage, "fp32", 3).eval()
     pixels = batch["pixels"][:, None].expand(-1, 3, -1, -1)
     total, count = 0.0, 0
     with torch.no_grad():
@@ -150,8 +154,12 @@ def test_the_text_loss_is_that_of_the_answer(objective, batch):
             prompt = processor.encode([processor.prompt(processor.num_image_tokens(48, 128))])[0]
             answer = [*processor.encode([text])[0], processor.tokenizer.eos_token_id]
             tokens = model.encode_images([picture[None]]).tokens
-            rows = torch.tensor([prompt + answer])
-            scores = model(input_ids=rows, vision_tokens=tokens).logits[0].log_softmax(-1)
+            places = processor.prompt_positions(processor.num_image_tokens(48, 128), len(prompt))
+            assert answer_position in (None, places[-1] + 1)
+            places += range(places[-1] + 1, places[-1] + 1 + len(answer))
+            inputs = {"input_ids": prompt + answer, "position_ids": places}
+            rows = {name: torch.tensor([values]) for name, values in inputs.items()}
+            scores = model(**rows, vision_tokens=tokens).logits[0].log_softmax(-1)
             for place, token in enumerate(answer, start=len(prompt)):
                 total -= scores[place - 1, token].item()
                 count += 1
@@ -159,19 +167,14 @@ def test_the_text_loss_is_that_of_the_answer(objective, batch):
     assert loss == pytest.approx(total / count, rel=1e-5)
 
 
-def test_drafts_are_shown_to_their_share(objective, batch, monkeypatch):
-    shown = []
-    module = objective("text", draft_share=1.0)
-    kept = module.processor.prompt
-    monkeypatch.setattr(
-        module.processor, "prompt", lambda n, draft=None: shown.append(draft) or kept(n, draft)
-    )
-    module(**batch)
-    module.stage = stage_of("text", draft_share=0.0)
-    module(**batch)
-    half = len(shown) // 2
-    assert all(draft is not None for draft in shown[:half])
-    assert all(draft is None for draft in shown[half:])
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 60, 140), (1.0, 200, 200)])
+def test_drafts_are_shown_to_their_share(objective, batch, share, least, most):
+    module = objective("text", draft_share=share)
+    images = module.rule.normalise(batch["pixels"][:, None].expand(-1, 3, -1, -1))
+    encoded = module.model.encode_images([images])
+    rng = np.random.default_rng(0)
+    drafts = [draft for _ in range(50) for draft in module._drafts(encoded, rng)]
+    assert least <= sum(draft is not None for draft in drafts) <= most
 
 
 def test_the_ctc_loss_is_per_character(objective, batch):

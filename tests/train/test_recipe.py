@@ -60,6 +60,7 @@ def test_the_resolved_recipe_is_the_recipe(tiny, tmp_path):
         ("data.qqq=1", "recipe.data has no key 'qqq'; allowed: text, text_exclude"),
         ("seed=one", "recipe.seed must be int, got 'one'"),
         ("seed=true", "recipe.seed must be int, got True"),
+        ("model.answer_position=far", "answer_position must be int | None, got 'far'"),
         ("seed=1.5", "recipe.seed must be int, got 1.5"),
         ("stages.read.steps=1e3", "recipe.stages[1].steps must be int, got '1e3'"),
         ("stages.read.learning_rate=fast", "learning_rate must be a number, got 'fast'"),

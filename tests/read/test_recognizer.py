@@ -1,0 +1,235 @@
+"""Strips to text with a tiny model of random weights, and the choice between its two texts."""
+
+import numpy as np
+import pytest
+import torch
+
+from vary.errors import VaryError
+from vary.model import (
+    ImageRule,
+    VaryConfig,
+    VaryForConditionalGeneration,
+    VaryImageProcessor,
+    VaryProcessor,
+)
+from vary.model.tokenizer import END, IMAGE, PAD, train_tokenizer
+from vary.read.recognizer import (
+    StripRecognizer,
+    judge,
+    load_recognizer,
+    mean_certainty,
+    pick_device,
+    pick_dtype,
+)
+from vary.vocabulary import ViTDetConfig
+
+ALPHABET = " abcdefghijklmnopqrstuvwxyz"
+SIZES = {
+    "image_size": [48, 256],
+    "patch_size": [16, 8],
+    "stem": "conv",
+    "positions": "slice",
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "window_size": [3, 8],
+    "global_blocks": [1],
+    "out_channels": 32,
+    "merge_channels": [32, 48],
+}
+
+
+def make(alphabet=ALPHABET, mode="strip", **of_processor):
+    """Return a model of random weights, and its processor."""
+    tokenizer = train_tokenizer(["the quick brown fox " * 3], 300, ALPHABET)
+    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (END, PAD, IMAGE)}
+    vocabulary = ViTDetConfig(**SIZES, ctc_alphabet=alphabet)
+    text = {
+        "model_type": "llama",
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "vocab_size": len(tokenizer),
+        "bos_token_id": None,
+        "eos_token_id": ids[END],
+        "pad_token_id": ids[PAD],
+        "initializer_range": 0.3,
+    }
+    torch.manual_seed(0)
+    config = VaryConfig([vocabulary], text, image_token_id=ids[IMAGE], tasks=["ocr"])
+    model = VaryForConditionalGeneration(config)
+    model.generation_config.eos_token_id = ids[END]
+    model.generation_config.pad_token_id = ids[PAD]
+    images = VaryImageProcessor([ImageRule(mode, 48, 256, step_px=64)])
+    return model.eval(), VaryProcessor(
+        images, tokenizer, vocabulary=vocabulary.to_dict(), **of_processor
+    )
+
+
+@pytest.fixture(scope="module")
+def strips():
+    rng = np.random.default_rng(0)
+    widths = [40, 256, 130, 64, 200, 64, 300, 8]
+    return [rng.integers(0, 256, (48, width)).astype(np.uint8) for width in widths]
+
+
+@pytest.mark.parametrize("settings", [{}, {"answer_position": 128}], ids=["counted", "fixed"])
+def test_a_strip_is_read_alike_alone_and_among_others(strips, settings):
+    recognizer = StripRecognizer(*make(**settings))
+    together = recognizer.read(strips)
+    alone = [recognizer.read([strip])[0] for strip in strips]
+    assert [r.text for r in together] == [r.text for r in alone]
+    assert [r.draft for r in together] == [r.draft for r in alone]
+    assert [r.confidence for r in together] == pytest.approx([r.confidence for r in alone], 1e-3)
+    backwards = recognizer.read(strips[::-1])
+    assert [r.text for r in backwards[::-1]] == [r.text for r in together]
+    assert len({r.draft for r in together}) > len(strips) // 2
+
+
+@pytest.mark.parametrize("settings", [{}, {"answer_position": 128}], ids=["counted", "fixed"])
+def test_the_answers_themselves_do_not_depend_on_neighbours(strips, settings):
+    """`judge` mostly takes the draft of a random model, so what was written is compared here."""
+    model, processor = make(**settings)
+    recognizer = StripRecognizer(model, processor)
+
+    def written(some):
+        features = processor.image_processor(some)
+        sizes = features["image_sizes"]
+        with torch.inference_mode():
+            encoded = model.encode_images([features["pixel_values"]], sizes)
+            return recognizer._write(encoded, sizes, ["fox"] * len(some))
+
+    together = written(strips)
+    assert together == [written([strip])[0] for strip in strips]
+    assert len({text for text, _ in together}) > 2
+
+
+def test_an_answer_is_bounded_by_its_own_strip(strips, monkeypatch):
+    model, processor = make()
+    recognizer = StripRecognizer(model, processor)
+    letter = processor.encode(["a"])[0][0]
+
+    def endless(self, input_ids, max_new_tokens, **_):
+        more = input_ids.new_full((len(input_ids), max_new_tokens), letter)
+        return torch.cat([input_ids, more], dim=1)
+
+    monkeypatch.setattr(VaryForConditionalGeneration, "generate", endless)
+    features = processor.image_processor(strips[:2])
+    encoded = model.encode_images([features["pixel_values"]], features["image_sizes"])
+    answers = recognizer._write(encoded, features["image_sizes"], ["", ""])
+    assert answers == [("a" * (8 + 64 // 6), False), ("a" * (8 + 256 // 6), False)]
+
+
+def test_nothing_to_read():
+    assert StripRecognizer(*make()).read([]) == []
+
+
+def test_the_draft_alone(strips, monkeypatch):
+    model, processor = make()
+    full = StripRecognizer(model, processor).read(strips)
+    monkeypatch.setattr(VaryForConditionalGeneration, "generate", None)
+    drafts = StripRecognizer(model, processor, decoder="ctc").read(strips)
+    assert [r.draft for r in drafts] == [r.draft for r in full] == [r.text for r in drafts]
+    assert {(r.decoder, r.status) for r in drafts} == {("ctc", "ok")}
+    assert all(0 <= r.confidence <= 1 for r in drafts)
+
+
+def test_reading_is_repeatable(strips):
+    recognizer = StripRecognizer(*make())
+    assert recognizer.read(strips) == recognizer.read(strips)
+
+
+LINE = "the quick brown fox jumps over it"
+
+
+@pytest.mark.parametrize(
+    ("answer", "draft", "ended", "text", "decoder", "confidence"),
+    [
+        (LINE, LINE, True, LINE, "lm", 0.9),
+        (LINE, LINE.replace("q", "g"), True, LINE, "lm", 0.9 * 32 / 33),
+        ("", "", True, "", "ctc", 1.0),
+        ("", "  ", False, "", "ctc", 1.0),
+        ("invented", "", True, "", "ctc", 0.5),
+        ("", LINE, True, LINE, "ctc", 0.45),
+        (LINE + " over it" * 20, LINE, True, LINE, "ctc", 0.45),
+        (LINE, LINE, False, LINE, "ctc", 0.45),
+        ("something else altogether", LINE, True, LINE, "ctc", 0.45),
+        ("no " * 30, "no " * 30, True, "no " * 30, "lm", 0.9),
+    ],
+    ids=[
+        "agreed",
+        "corrected",
+        "empty",
+        "blank",
+        "invented",
+        "silent",
+        "loop",
+        "not ended",
+        "unlike",
+        "a loop that is printed so",
+    ],
+)
+def test_the_text_to_trust(answer, draft, ended, text, decoder, confidence):
+    certainties = [0.9] * len(draft)
+    found = judge(answer, draft, certainties, ended=ended)
+    assert (found.text, found.decoder, found.status) == (text, decoder, "ok")
+    assert found.draft == draft
+    assert found.confidence == pytest.approx(confidence)
+
+
+def test_certainty_is_a_geometric_mean():
+    assert mean_certainty([]) == 1.0
+    assert mean_certainty([0.25, 1.0]) == pytest.approx(0.5)
+    assert mean_certainty([0.0]) == pytest.approx(1e-4)
+
+
+def test_a_checkpoint_is_read_back(tmp_path, strips):
+    model, processor = make()
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    recognizer = load_recognizer(tmp_path, device="cpu", decoder="ctc")
+    assert recognizer.tasks == ("ocr",)
+    assert recognizer.model.dtype == pick_dtype(torch.device("cpu"))
+    recognizer.model.float()
+    before = StripRecognizer(model, processor, "ctc").read(strips)
+    after = recognizer.read(strips)
+    if pick_dtype(torch.device("cpu")) == torch.float32:
+        assert after == before
+    assert len(after) == len(before)
+
+
+@pytest.mark.parametrize("settings", [{"alphabet": None}, {"mode": "resize"}])
+def test_a_model_that_reads_no_strips_is_refused(settings):
+    with pytest.raises(VaryError, match="does not read line strips"):
+        StripRecognizer(*make(**settings))
+
+
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(VaryError, match="holds no checkpoint that can be read"):
+        load_recognizer(tmp_path, device="cpu")
+
+
+def test_devices():
+    assert pick_device("cpu") == torch.device("cpu")
+    assert pick_device("auto").type in ("cpu", "cuda", "mps")
+    for name in ("abacus", "", "cuda:99"):
+        with pytest.raises(VaryError, match="use auto, cpu, cuda or mps"):
+            pick_device(name)
+
+
+def test_precision(monkeypatch):
+    assert pick_dtype(torch.device("mps")) == torch.float32
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    for probe in probes:
+        monkeypatch.setattr(torch.cpu, probe, lambda: False, raising=False)
+    assert pick_dtype(torch.device("cpu")) == torch.float32
+    monkeypatch.setattr(torch.cpu, probes[0], lambda: True)
+    assert pick_dtype(torch.device("cpu")) == torch.bfloat16
+    for probe in probes:  # private in torch: it may go
+        monkeypatch.delattr(torch.cpu, probe)
+    assert pick_dtype(torch.device("cpu")) == torch.float32
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert pick_dtype(torch.device("cuda")) == torch.bfloat16
