@@ -62,6 +62,17 @@ class Log(TrainerCallback):
         self._since = time.monotonic()
         self._sums: dict[str, float] = {}
         self._steps = 0
+        self._rate = 0.0
+
+    def on_optimizer_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Take the learning rate of this step, before the schedule goes on to the next."""
+        self._rate = kwargs["optimizer"].param_groups[0]["lr"]
 
     def on_train_begin(
         self,
@@ -98,11 +109,11 @@ class Log(TrainerCallback):
             )
         stage = trainer.objective.stage
         if state.global_step % self.every == 0 or state.global_step == stage.steps:
-            self._write_line(state, kwargs["optimizer"].param_groups[0]["lr"])
+            self._write_line(state)
         if state.global_step % stage.validate_steps == 0 or state.global_step == stage.steps:
             self._validate(state)
 
-    def _write_line(self, state: TrainerState, rate: float) -> None:
+    def _write_line(self, state: TrainerState) -> None:
         seconds = time.monotonic() - self._since
         assert self.trainer is not None
         stage = self.trainer.objective.stage
@@ -110,7 +121,7 @@ class Log(TrainerCallback):
             "stage": stage.name,
             "step": state.global_step,
             **{name: round(total / self._steps, 4) for name, total in self._sums.items()},
-            "learning_rate": rate,
+            "learning_rate": self._rate,
             "seconds_per_step": round(seconds / self._steps, 3),
             "strip_px_per_second": round(stage.batch_px * self._steps / seconds),
         }
