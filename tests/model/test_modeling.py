@@ -1,6 +1,8 @@
 """The whole model: generation, batches, saving, and that settings reach every part."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -63,6 +65,20 @@ def test_batch_of_sizes_reads_as_each_alone(make_model, processor, strips, model
     ]
     assert together == alone
     assert len({tuple(row) for row in alone}) == len(alone)
+
+
+@pytest.mark.parametrize("model_type", ["opt", "llama"])
+def test_given_positions_are_kept_with_cache_without_and_alone(
+    make_model, processor, strips, model_type
+):
+    model = make_model(model_type)
+    counted = generate(model, processor(strips))
+    processor.answer_position = 40
+    inputs = processor(strips)
+    placed = generate(model, inputs)
+    assert placed != counted
+    assert generate(model, inputs, use_cache=False) == placed
+    assert [generate(model, processor(strip))[0] for strip in strips] == placed
 
 
 def test_the_answer_hangs_on_the_image(make_model, processor, strips):
@@ -349,3 +365,11 @@ def test_checkpointing_reaches_all_parts_and_keeps_the_gradients(make_model, pro
 def test_names_of_pixels():
     assert pixel_names(1) == ["pixel_values"]
     assert pixel_names(3) == ["pixel_values", "pixel_values_2", "pixel_values_3"]
+
+
+def test_python_of_the_document_runs():
+    text = (Path(__file__).parents[2] / "docs" / "model.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "model.md", "exec"), {"__name__": "shown"})

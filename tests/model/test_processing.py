@@ -90,3 +90,26 @@ def test_json_and_back(processor, strips, tmp_path, load):
     assert before.keys() == after.keys()
     for name, value in before.items():
         assert torch.equal(after[name], value), name
+
+
+def test_positions_count_on(processor, strips):
+    features = processor(strips[:2], drafts=[None, "a"])
+    assert features["position_ids"].tolist() == [[0] * 5 + [0, 1, 2], [*range(8)]]
+
+
+def test_positions_of_a_processor_with_a_place_for_the_answer(processor, strips, tmp_path):
+    processor.answer_position = 20
+    processor.save_pretrained(tmp_path)
+    back = VaryProcessor.from_pretrained(tmp_path)
+    features = back(strips[:2], drafts=[None, "ab"])
+    without, with_draft = features["position_ids"].tolist()
+    assert without[-3:] == [0, 1, 19]
+    assert with_draft == [0, 1, 2, 3, 4, 10, 11, 12, 19]
+
+
+def test_a_draft_beyond_its_place_is_cut(processor):
+    processor.answer_position = 20
+    tokens = processor.prompt_tokens(1, "z" * 50)
+    assert processor.tokenizer.decode(tokens) == f"<img><imgpad></img><draft>{'z' * 8}</draft>"
+    positions = processor.prompt_positions(1, len(tokens))
+    assert positions == [0, 1, 2, *range(10, 20)]

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -234,3 +237,11 @@ def test_initial_values(make_config):
     assert (vocabulary.neck[1].weight == 1).all()
     assert (vocabulary.blocks[0].norm1.bias == 0).all()
     assert float(vocabulary.net_2.weight.std().detach()) == pytest.approx((12 * 9) ** -0.5, rel=0.2)
+
+
+def test_python_of_the_document_runs():
+    text = (Path(__file__).parents[2] / "docs" / "vocabulary.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "vocabulary.md", "exec"), {"__name__": "shown"})
