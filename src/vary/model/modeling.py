@@ -165,6 +165,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         vision_tokens: Tensor | None = None,
+        position_ids: Tensor | None = None,
         **kwargs: Any,
     ) -> VaryOutput:
         """Return next-token scores, the loss where there are labels, and CTC scores.
@@ -178,6 +179,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
             inputs_embeds: (B, S, D) instead of `input_ids`, vision tokens already in place.
             labels: (B, S), -100 where no loss is wanted.
             vision_tokens: (V, D) from `encode_images`, instead of pixels.
+            position_ids: (B, S) positions of the tokens; None to count on.
             **kwargs: passed on to the language model.
 
         Raises:
@@ -198,7 +200,11 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 inputs_embeds = scatter_vision_tokens(inputs_embeds, vision_tokens, is_vision)
         kwargs.pop("return_dict", None)
         output = self.language_model(
-            inputs_embeds=inputs_embeds, attention_mask=attention_mask, labels=labels, **kwargs
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            labels=labels,
+            **kwargs,
         )
         return VaryOutput(
             loss=output.loss,

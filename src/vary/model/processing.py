@@ -24,6 +24,10 @@ class VaryProcessor(ProcessorMixin):
         vocabulary: configuration of the first vocabulary as a dictionary; it tells how many tokens
             an image of a size gives. None for the paper's 256 of any image.
         image_seq_length: tokens of an image where `vocabulary` is None.
+        answer_position: position of every answer's first token, for models trained so; the draft
+            starts at half of it. With rotary positions the n-th piece of image, draft and answer
+            then stand at fixed distances, by which a small model learns to read much sooner. None
+            for positions that just count on.
 
     Source: paper 3.2 (prompt of Vary-tiny); drafts are ours.
     """
@@ -36,8 +40,10 @@ class VaryProcessor(ProcessorMixin):
         tokenizer: PreTrainedTokenizerBase | None = None,
         vocabulary: dict[str, Any] | None = None,
         image_seq_length: int = 256,
+        answer_position: int | None = None,
         **kwargs: Any,
     ) -> None:
+        self.answer_position = answer_position
         self.vocabulary = vocabulary
         self.image_seq_length = image_seq_length
         self._sizes = ViTDetConfig(**vocabulary) if vocabulary else None
@@ -67,7 +73,7 @@ class VaryProcessor(ProcessorMixin):
             images: pictures; arrays are (H, W) or (H, W, 3) uint8.
             drafts: for each picture what an earlier reader made of it, or None.
 
-        Returns: `input_ids`, `attention_mask`, `pixel_values` (`pixel_values_2`, ...),
+        Returns: `input_ids`, `attention_mask`, `position_ids`, `pixel_values` (`pixel_values_2`, ...),
             `image_sizes`.
         """
         features = self.image_processor(images)
@@ -78,21 +84,43 @@ class VaryProcessor(ProcessorMixin):
     def prompts(
         self, sizes: Sequence[Sequence[int]], drafts: Sequence[str | None] | None = None
     ) -> dict[str, Tensor]:
-        """Return `input_ids` and `attention_mask` of the prompts of images of these sizes."""
+        """Return `input_ids`, `attention_mask` and `position_ids` of images of these sizes."""
         drafts = drafts or [None] * len(sizes)
+        counts = [self.num_image_tokens(*size) for size in sizes]
         rows = [
-            self.prompt_tokens(self.num_image_tokens(*size), draft)
-            for size, draft in zip(sizes, drafts, strict=True)
+            self.prompt_tokens(count, draft) for count, draft in zip(counts, drafts, strict=True)
         ]
-        return pad_left(rows, self.tokenizer.pad_token_id)
+        places = [
+            self.prompt_positions(count, len(row)) for count, row in zip(counts, rows, strict=True)
+        ]
+        padded = pad_left(rows, self.tokenizer.pad_token_id)
+        padded["position_ids"] = pad_left(places, 0)["input_ids"]
+        return padded
 
     def prompt_tokens(self, num_tokens: int, draft: str | None = None) -> list[int]:
-        """Return the tokens of `prompt`, the draft as plain text whatever stands in it."""
+        """Return the tokens of `prompt`, the draft as plain text whatever stands in it.
+
+        A draft that is too long for its place before `answer_position` is cut.
+        """
         (image,) = self.encode([self.prompt(num_tokens)])
         if draft is None:
             return image
         start, end = self.tokenizer.convert_tokens_to_ids([DRAFT_START, DRAFT_END])
-        return [*image, start, *self.encode_plain([draft])[0], end]
+        limit = None if self.answer_position is None else self.answer_position // 2 - 2
+        return [*image, start, *self.encode_plain([draft])[0][:limit], end]
+
+    def prompt_positions(self, num_tokens: int, length: int) -> list[int]:
+        """Return the position of each of a prompt's tokens; the answer follows the last.
+
+        Args:
+            num_tokens: vision tokens of the image.
+            length: tokens of the whole prompt.
+        """
+        if self.answer_position is None:
+            return list(range(length))
+        half, image_length = self.answer_position // 2, num_tokens + 2
+        counted = [*range(image_length), *range(half, half + length - image_length)]
+        return [*counted[:-1], self.answer_position - 1]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text; names of special tokens in it become these tokens."""

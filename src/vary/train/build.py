@@ -16,6 +16,7 @@ from vary.model import (
     VaryImageProcessor,
     VaryProcessor,
 )
+from vary.model.alignment import align_heads
 from vary.model.tokenizer import END, IMAGE, PAD, train_tokenizer
 from vary.train.recipe import ModelRecipe, Recipe, check_keys
 from vary.vocabulary import ViTDetConfig
@@ -61,10 +62,20 @@ def build(recipe: Recipe, alphabet: str) -> tuple[VaryForConditionalGeneration, 
         raise VaryError(f"the recipe's model cannot be built: {error}") from error
     torch.manual_seed(recipe.seed)
     model = VaryForConditionalGeneration(config)
+    if spec.align_heads:
+        if spec.answer_position is None:
+            raise VaryError("align_heads needs an answer_position")
+        align_heads(model.language_model, spec.answer_position)
     model.generation_config.eos_token_id = ids[END]
     model.generation_config.pad_token_id = ids[PAD]
     model.generation_config.do_sample = False
-    return model, VaryProcessor(images, tokenizer, vocabulary=vocabulary.to_dict())
+    processor = VaryProcessor(
+        images,
+        tokenizer,
+        vocabulary=vocabulary.to_dict(),
+        answer_position=spec.answer_position,
+    )
+    return model, processor
 
 
 def _check_model_keys(spec: ModelRecipe) -> None:

@@ -95,14 +95,15 @@ class ReadingObjective(nn.Module):
         rng = sample_rng(self.seed, f"drafts/{self.stage.name}", index)
         drafts = self._drafts(encoded, rng)
         sizes = [tuple(images.shape[-2:])] * len(texts)
-        prompts = [
-            self.processor.prompt(self.processor.num_image_tokens(*size), draft)
-            for size, draft in zip(sizes, drafts, strict=True)
+        counts = [self.processor.num_image_tokens(*size) for size in sizes]
+        before = [
+            self.processor.prompt_tokens(count, draft)
+            for count, draft in zip(counts, drafts, strict=True)
         ]
         end = self.processor.tokenizer.eos_token_id
-        before = self.processor.encode(prompts)
-        after = [[*tokens, end] for tokens in self.processor.encode(texts)]
+        after = [[*tokens, end] for tokens in self.processor.encode_plain(texts)]
         inputs = self._training_rows(before, after, rng)
+        inputs["position_ids"] = self._positions(counts, before, inputs["input_ids"].shape[1])
         inputs = {name: tensor.to(images.device) for name, tensor in inputs.items()}
         output = self.model(vision_tokens=encoded.tokens, use_cache=False, **inputs)
         return output.loss
@@ -136,6 +137,15 @@ class ReadingObjective(nn.Module):
             labels[row, start:stop] = torch.tensor(answer)
             attention[row, :stop] = 1
         return {"input_ids": input_ids, "labels": labels, "attention_mask": attention}
+
+    def _positions(self, counts: list[int], before: list[list[int]], length: int) -> Tensor:
+        """Return (B, length) positions of prompts and what follows them."""
+        rows = []
+        for count, prompt in zip(counts, before, strict=True):
+            places = self.processor.prompt_positions(count, len(prompt))
+            following = range(places[-1] + 1, places[-1] + 1 + length - len(prompt))
+            rows.append([*places, *following])
+        return torch.tensor(rows)
 
 
 def ctc_loss(encoded: EncodedImages, texts: list[str], alphabet: str) -> Tensor:

@@ -37,12 +37,17 @@ class ModelRecipe:
             depend on the tokenizer are filled in.
         image: fields of `ImageRule`.
         tokenizer: see `TokenizerRecipe`.
+        answer_position: see `VaryProcessor`.
+        align_heads: let heads of the language model start out looking where the next piece is
+            expected; see `vary.model.alignment`.
     """
 
     vocabulary: dict[str, Any]
     text: dict[str, Any]
     image: dict[str, Any]
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
+    answer_position: int | None = None
+    align_heads: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,7 +261,8 @@ def _build(kind: Any, value: Any, where: str) -> Any:
             raise VaryError(f"{where} must be a number, got {value!r}") from None
     plain = dict if origin is dict else kind
     if not isinstance(value, plain) or (kind is int and isinstance(value, bool)):
-        raise VaryError(f"{where} must be {plain.__name__}, got {value!r}")
+        named = getattr(plain, "__name__", str(plain))
+        raise VaryError(f"{where} must be {named}, got {value!r}")
     return value
 
 

@@ -1,0 +1,69 @@
+"""Heads that start out looking where the next piece is expected.
+
+A reader must find its place before it can learn letters, and a small model that has to find both
+spends most of its time on the first. With the processor's `answer_position` the n-th piece of the
+draft stands at a fixed distance from the n-th piece of the answer, and the image's part of it about
+at another. Under rotary positions a fixed distance is a constant in the biases of queries and keys:
+the product of a key and a query turned by that distance is largest there. These are initial values
+like any other; training moves them. The idea is that of guided attention (Tachibana et al.,
+1710.08969), put into the weights instead of a loss.
+"""
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from vary.errors import VaryError
+
+# Pairs of rotary channels, from the fastest: few and fast ones make a sharp peak.
+_SHARP_PAIRS = range(8)
+_BROAD_PAIRS = range(4, 12)
+_STRENGTH = 5.5
+
+
+def align_heads(language_model: PreTrainedModel, answer_position: int) -> None:
+    """Let heads of the first layer start at the draft's and the image's next piece.
+
+    Half of the heads look at the draft, sharply, a quarter at the image, broadly; the others and
+    all other layers stay as they are.
+
+    Args:
+        language_model: of Llama's or Qwen's kind, with biases on queries and keys.
+        answer_position: the processor's.
+
+    Raises:
+        VaryError: the model has no such biases (`attention_bias: true` gives Llama's kind some).
+    """
+    try:
+        attention = language_model.model.layers[0].self_attn
+        query, key = attention.q_proj, attention.k_proj
+    except AttributeError as error:
+        raise VaryError("heads can be aligned in models of Llama's or Qwen's kind only") from error
+    if query.bias is None or key.bias is None:
+        raise VaryError("heads can be aligned with attention_bias: true only")
+    heads = language_model.config.num_attention_heads
+    if language_model.config.num_key_value_heads != heads:
+        raise VaryError("heads can be aligned where every query head has a key head of its own")
+    parameters = language_model.config.rope_parameters or {}
+    base = float(parameters.get("rope_theta", 10000.0))
+    to_draft = answer_position // 2 + 2 - answer_position
+    to_image = 2 - answer_position
+    for head in range(heads // 2):
+        _point(query, key, head, heads, (to_draft, base, _SHARP_PAIRS))
+    for head in range(heads // 2, heads // 2 + max(heads // 4, 1)):
+        _point(query, key, head, heads, (to_image, base, _BROAD_PAIRS))
+
+
+@torch.no_grad()
+def _point(
+    query: nn.Linear, key: nn.Linear, head: int, heads: int, aim: tuple[int, float, range]
+) -> None:
+    """Set a head's biases so that its largest score is at a distance (key minus query)."""
+    distance, base, pairs = aim
+    size = query.out_features // heads
+    numbers = torch.tensor(list(pairs))
+    angles = distance * base ** (-2.0 * numbers / size)
+    where: Tensor = head * size + numbers
+    key.bias[where] = _STRENGTH
+    query.bias[where] = _STRENGTH * torch.cos(angles)
+    query.bias[where + size // 2] = _STRENGTH * torch.sin(angles)
