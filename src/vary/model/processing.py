@@ -73,8 +73,8 @@ class VaryProcessor(ProcessorMixin):
             images: pictures; arrays are (H, W) or (H, W, 3) uint8.
             drafts: for each picture what an earlier reader made of it, or None.
 
-        Returns: `input_ids`, `attention_mask`, `position_ids`, `pixel_values` (`pixel_values_2`, ...),
-            `image_sizes`.
+        Returns: `input_ids`, `attention_mask`, `position_ids`, `pixel_values` (`pixel_values_2`,
+            ...), `image_sizes`.
         """
         features = self.image_processor(images)
         sizes = features["image_sizes"].tolist()

@@ -13,7 +13,7 @@ from vary.data.engines.base import Reject, sample_rng
 from vary.data.engines.page.line import LineImage, LineRenderer
 from vary.data.engines.page.line_text import LineTexts
 from vary.data.fonts import FontLibrary
-from vary.errors import InputError, VaryError
+from vary.errors import VaryError
 from vary.train.recipe import DataRecipe, StageRecipe
 
 _MAX_TRIES = 1000
