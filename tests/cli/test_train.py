@@ -27,12 +27,9 @@ SMALL = {
             "merge_channels": [32, 48],
         },
         "text": {
-            "hidden_size": 32,
+            "hidden_size": 96,
             "intermediate_size": 64,
             "num_hidden_layers": 1,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 256,
         },
         "image": {"width": 256},
         "tokenizer": {"vocabulary_size": 700},

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from vary.errors import InputError, VaryError
 from vary.train.build import build, load
@@ -52,6 +53,51 @@ def test_a_model_that_cannot_be_is_told(tiny, renderer, override, told):
     with pytest.raises(VaryError) as error:
         build(tiny(override), renderer.texts.alphabet)
     assert told in str(error.value)
+
+
+ALIGNED = (
+    "model.answer_position=64",
+    "model.align_heads=true",
+    "model.text.attention_bias=true",
+    "model.text.hidden_size=96",
+    "model.text.num_attention_heads=4",
+    "model.text.num_key_value_heads=4",
+)
+
+
+def test_aligned_heads_look_at_the_next_piece(tiny, renderer):
+    """What predicts piece t of the answer looks at piece t of the draft, or of the image."""
+    model, processor = build(tiny(*ALIGNED), renderer.texts.alphabet)
+    image_tokens, pieces = 6, 5
+    prompt = [2, *[3] * image_tokens, 4, 5, *range(300, 300 + pieces), 6]
+    places = processor.prompt_positions(image_tokens, len(prompt))
+    layer = model.language_model.model.layers[0].self_attn
+    turn = model.language_model.model.rotary_emb
+    positions = torch.arange(128)[None]
+    cos, sin = turn(torch.zeros(1, 128, 24), positions)
+    sides = [
+        part.bias.view(1, 4, 1, 24).expand(-1, -1, 128, -1) for part in (layer.q_proj, layer.k_proj)
+    ]
+    queries, keys = apply_rotary_pos_emb(*sides, cos, sin)
+    scores = (queries @ keys.transpose(-1, -2))[0]
+    for piece in range(pieces):
+        asking = places[-1] + piece
+        in_draft, in_image = places[image_tokens + 3 + piece], places[1 + piece]
+        seen = [int(scores[head, asking, : asking + 1].argmax()) for head in range(4)]
+        assert seen[:3] == [in_draft, in_draft, in_image]
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("model.answer_position=null", "align_heads needs an answer_position"),
+        ("model.text.attention_bias=false", "with attention_bias: true only"),
+        ("model.text.num_key_value_heads=2", "a key head of its own"),
+    ],
+)
+def test_heads_that_cannot_be_aligned_are_told(tiny, renderer, override, told):
+    with pytest.raises(VaryError, match=told):
+        build(tiny(*ALIGNED, override), renderer.texts.alphabet)
 
 
 def test_text_is_needed_for_the_tokenizer(tiny, renderer, tmp_path):
