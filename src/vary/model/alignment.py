@@ -22,36 +22,56 @@ _STRENGTH = 5.5
 
 
 def align_heads(language_model: PreTrainedModel, answer_position: int) -> None:
-    """Let heads of the first layer start at the draft's and the image's next piece.
+    """Let heads of the first two layers start at the draft's and the image's next piece.
 
-    Half of the heads look at the draft, sharply, a quarter at the image, broadly; the others and
-    all other layers stay as they are.
+    In the first layer half of the heads look sharply at the draft, one broadly at the image, one at
+    the piece before: what it carries lets the second layer find its place again by content, near
+    the expected one, where draft and answer have lost their step. Other heads stay as they are.
 
     Args:
-        language_model: of Llama's or Qwen's kind, with biases on queries and keys.
+        language_model: of Llama's or Qwen's kind, with biases on queries and keys, four heads or
+            more.
         answer_position: the processor's.
 
     Raises:
-        VaryError: the model has no such biases (`attention_bias: true` gives Llama's kind some).
+        VaryError: the model has no such biases (`attention_bias: true` gives Llama's kind some), or
+            too few heads or layers.
+    """
+    config = language_model.config
+    heads = config.num_attention_heads
+    if heads < 4 or config.num_hidden_layers < 2 or config.num_key_value_heads != heads:
+        raise VaryError(
+            "heads can be aligned in models of two layers and four heads or more, each with keys "
+            f"of its own; this has {config.num_hidden_layers} layers, {heads} heads, "
+            f"{config.num_key_value_heads} for keys"
+        )
+    base = float((config.rope_parameters or {}).get("rope_theta", 10000.0))
+    to_draft = answer_position // 2 + 2 - answer_position
+    to_image = 2 - answer_position
+    aims = [(to_draft, _SHARP_PAIRS)] * (heads // 2) + [
+        (to_image, _BROAD_PAIRS),
+        (-1, _SHARP_PAIRS),
+    ]
+    for layer, layer_aims in ((0, aims), (1, [(to_draft, _BROAD_PAIRS)] * (heads // 2))):
+        query, key = _projections(language_model, layer)
+        for head, (distance, pairs) in enumerate(layer_aims):
+            _point(query, key, head, heads, (distance, base, pairs))
+
+
+def _projections(language_model: PreTrainedModel, layer: int) -> tuple[nn.Linear, nn.Linear]:
+    """Return a layer's maps to queries and keys.
+
+    Raises:
+        VaryError: there are none, or they have no biases.
     """
     try:
-        attention = language_model.model.layers[0].self_attn
+        attention = language_model.model.layers[layer].self_attn
         query, key = attention.q_proj, attention.k_proj
     except AttributeError as error:
         raise VaryError("heads can be aligned in models of Llama's or Qwen's kind only") from error
     if query.bias is None or key.bias is None:
         raise VaryError("heads can be aligned with attention_bias: true only")
-    heads = language_model.config.num_attention_heads
-    if language_model.config.num_key_value_heads != heads:
-        raise VaryError("heads can be aligned where every query head has a key head of its own")
-    parameters = language_model.config.rope_parameters or {}
-    base = float(parameters.get("rope_theta", 10000.0))
-    to_draft = answer_position // 2 + 2 - answer_position
-    to_image = 2 - answer_position
-    for head in range(heads // 2):
-        _point(query, key, head, heads, (to_draft, base, _SHARP_PAIRS))
-    for head in range(heads // 2, heads // 2 + max(heads // 4, 1)):
-        _point(query, key, head, heads, (to_image, base, _BROAD_PAIRS))
+    return query, key
 
 
 @torch.no_grad()

@@ -32,7 +32,8 @@ class Recognition:
         decoder: who wrote it: the language model, or the vocabulary's CTC head where the model
             failed.
         confidence: 0 to 1.
-        status: ``truncated`` if the model did not come to an end, ``loop`` if it repeated itself.
+        status: ``truncated`` if the text has no end, ``loop`` if it repeats itself; with a CTC head
+            neither occurs, because then its draft stands.
         draft: the CTC head's text.
     """
 
@@ -148,14 +149,9 @@ def judge(answer: str, draft: str, certainties: Sequence[float], *, ended: bool)
         return Recognition("", "ctc", 1.0 if not answer.strip() else 0.5, "ok", draft)
     certainty = mean_certainty(certainties)
     likeness = difflib.SequenceMatcher(None, answer, draft, autojunk=False).ratio()
-    _, looped = cut_loop(answer)
-    _, draft_looped = cut_loop(draft)
-    status: Literal["ok", "truncated", "loop"] = "ok"
-    if looped and not draft_looped:
-        status = "loop"
-    elif not ended:
-        status = "truncated"
-    if status == "ok" and likeness >= _MIN_LIKENESS:
+    # What the draft repeats as well is printed so: the CTC head writes nothing that it does not see.
+    looped = cut_loop(answer)[1] and not cut_loop(draft)[1]
+    if ended and not looped and likeness >= _MIN_LIKENESS:
         return Recognition(answer, "lm", certainty * likeness, "ok", draft)
     # The draft stands for the line: what the model lost, the reader has not.
     return Recognition(draft, "ctc", certainty * 0.5, "ok", draft)

@@ -176,7 +176,7 @@ def spoil(text: str, alphabet: str, rng: np.random.Generator) -> str:
     A vocabulary reads the lines that it learns from too well; without further faults the language
     model would learn to copy.
     """
-    rate = float(rng.choice([0.0, 0.03, 0.12], p=[0.4, 0.35, 0.25]))
+    rate = float(rng.choice([0.0, 0.03, 0.12], p=[0.7, 0.2, 0.1]))
     spoiled: list[str] = []
     for character in text:
         chance = rng.random() / rate if rate else 1.0
