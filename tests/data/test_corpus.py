@@ -86,3 +86,26 @@ def test_draws_are_repeatable_and_reach_all():
     ]
     assert drawn[0] == drawn[1]
     assert set(drawn[0]) == set("01234")
+
+
+def test_files_of_one_name_are_told_by_their_folders(tmp_path):
+    write(tmp_path / "x", same="a", other="b")
+    write(tmp_path / "y", same="c")
+    found = [(p.text, p.source) for p in TextCorpus.from_folder(tmp_path).paragraphs]
+    assert found == [("b", "other.txt"), ("a", "x/same.txt"), ("c", "y/same.txt")]
+
+
+def test_a_folder_that_ends_in_txt_is_no_file(tmp_path):
+    write(tmp_path / "old.txt", a="text")
+    assert [p.source for p in TextCorpus.from_folder(tmp_path).paragraphs] == ["a.txt"]
+
+
+def test_file_that_cannot_be_read(tmp_path, monkeypatch):
+    write(tmp_path, a="text")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_text", refuse)
+    with pytest.raises(InputError, match=r"a\.txt cannot be read \(Permission denied\)"):
+        TextCorpus.from_folder(tmp_path)

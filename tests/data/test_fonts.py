@@ -136,3 +136,36 @@ def test_hashes_name_files(library):
     ((name, digest),) = library.hashes().items()
     assert name == "aileron.ttf"
     assert len(digest) == 64
+
+
+def test_files_of_one_name_keep_a_hash_each(font_folder, tmp_path):
+    font = (font_folder / "aileron.ttf").read_bytes()
+    for folder, content in [("a", font), ("b", font + b"\0"), ("c", font)]:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.ttf").write_bytes(content)
+    hashes = FontLibrary.discover([tmp_path]).hashes()
+    assert sorted(hashes) == ["same.ttf", "same.ttf#2"]
+    assert len(set(hashes.values())) == 2
+    (tmp_path / "a").rename(tmp_path / "z")
+    assert FontLibrary.discover([tmp_path]).hashes() == hashes
+
+
+def test_overlapping_folders_and_links_give_each_face_once(font_folder, tmp_path):
+    below = tmp_path / "below"
+    below.mkdir()
+    (below / "font.ttf").write_bytes((font_folder / "aileron.ttf").read_bytes())
+    (tmp_path / "link.ttf").symlink_to(below / "font.ttf")
+    (face,) = FontLibrary.discover([below, tmp_path, tmp_path]).faces
+    assert face.path == below / "font.ttf"
+
+
+def test_order_hangs_on_nothing_but_the_faces(font_folder, tmp_path):
+    path = font_folder / "aileron.ttf"
+    faces = [
+        FontFace(tmp_path / "b" / path.name, 0, "Aileron", "Regular"),
+        FontFace(tmp_path / "a" / path.name, 1, "Aileron", "Regular"),
+        FontFace(tmp_path / "a" / path.name, 0, "Aileron", "Regular"),
+    ]
+    expected = (faces[2], faces[0], faces[1])
+    assert FontLibrary(faces).faces == expected
+    assert FontLibrary(faces[::-1]).faces == expected

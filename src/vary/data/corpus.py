@@ -1,5 +1,6 @@
 """Plain text to make pages and lines from: one paragraph per line."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -16,7 +17,7 @@ class Paragraph:
 
     Args:
         text: the paragraph, without line breaks.
-        source: name of its file.
+        source: name of its file; its path within the folder where other files share the name.
     """
 
     text: str
@@ -50,7 +51,8 @@ class TextCorpus:
             exclude: patterns of file names to leave.
 
         Raises:
-            InputError: no such folder, no text in it, or a file that is not UTF-8.
+            InputError: no such folder, no text in it, or a file that cannot be read or is not
+                UTF-8.
         """
         folder = Path(folder)
         if not folder.is_dir():
@@ -58,9 +60,18 @@ class TextCorpus:
         files = [
             path
             for path in sorted(folder.rglob("*.txt"))
-            if (not include or _matches(path, include)) and not _matches(path, exclude)
+            if path.is_file()
+            and (not include or _matches(path, include))
+            and not _matches(path, exclude)
         ]
-        paragraphs = [paragraph for path in files for paragraph in _paragraphs_of(path)]
+        names = Counter(path.name for path in files)
+        paragraphs = [
+            Paragraph(
+                line, path.name if names[path.name] == 1 else path.relative_to(folder).as_posix()
+            )
+            for path in files
+            for line in _lines_of(path)
+        ]
         if not paragraphs:
             raise InputError(
                 f"no text in {folder}: {len(files)} .txt files fit and none has a non-empty line; "
@@ -77,10 +88,14 @@ def _matches(path: Path, patterns: Sequence[str]) -> bool:
     return any(fnmatch(path.name, pattern) for pattern in patterns)
 
 
-def _paragraphs_of(path: Path) -> list[Paragraph]:
+def _lines_of(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 ({error.reason}); convert it first") from error
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); make it readable, or leave it out"
+        ) from error
     lines = (" ".join(line.split()) for line in text.splitlines())
-    return [Paragraph(line, path.name) for line in lines if line]
+    return [line for line in lines if line]

@@ -68,9 +68,7 @@ class FontLibrary:
     def __init__(self, faces: Sequence[FontFace]) -> None:
         if not faces:
             raise VaryError("no font given; name a folder with .ttf or .otf files")
-        self.faces = tuple(
-            sorted(faces, key=lambda face: (face.family, face.style, face.path.name))
-        )
+        self.faces = tuple(sorted(faces, key=_order))
         families: dict[str, list[FontFace]] = {}
         for face in self.faces:
             families.setdefault(face.family, []).append(face)
@@ -106,10 +104,12 @@ class FontLibrary:
                     f"no font folder {folder}; name a folder that holds .ttf or .otf files"
                 )
         looked = [Path(folder) for folder in folders] if folders else system_font_folders()
-        files = [path for folder in looked if folder.is_dir() for path in _font_files(folder)]
+        found = [path for folder in looked if folder.is_dir() for path in _font_files(folder)]
+        # Folders may overlap and links may lead to the same file: each file counts once.
+        files = {path.resolve(): path for path in reversed(found)}
         faces = [
             face
-            for path in files
+            for path in files.values()
             for face in _faces_of(path)
             if (not include or _matches(face, include)) and not _matches(face, exclude)
         ]
@@ -117,7 +117,8 @@ class FontLibrary:
             raise InputError(
                 f"no font found in {', '.join(map(str, looked))}"
                 f"{' that matches ' + ', '.join(include) if include else ''}; install fonts "
-                "(on Debian: fonts-liberation, fonts-lmodern) or name a folder that holds some"
+                "(on Debian: apt install fonts-liberation fonts-lmodern) or name a folder that "
+                "holds some (--fonts FOLDER)"
             )
         return cls(faces)
 
@@ -169,9 +170,20 @@ class FontLibrary:
         return font
 
     def hashes(self) -> dict[str, str]:
-        """Return the sha256 of each font file, by file name."""
-        paths = sorted({face.path for face in self.faces})
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        """Return the sha256 of each font file, by file name.
+
+        Different files of one name are numbered in the order of their hashes, `name`, `name#2`,
+        so that nothing hangs on the folders that they lie in.
+        """
+        by_name: dict[str, set[str]] = {}
+        for path in sorted({face.path for face in self.faces}):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            by_name.setdefault(path.name, set()).add(digest)
+        return {
+            name if number == 1 else f"{name}#{number}": digest
+            for name, digests in by_name.items()
+            for number, digest in enumerate(sorted(digests), start=1)
+        }
 
     def _draws(self, face: FontFace, character: str) -> bool:
         font = self.load(face, _PROBE_PX)
@@ -183,6 +195,11 @@ class FontLibrary:
         if drawn.getbbox() is None:
             return False
         return drawn.size != absent.size or bytes(drawn) != bytes(absent)
+
+
+def _order(face: FontFace) -> tuple[str, str, str, int, str]:
+    """Return what faces are sorted by: it leaves nothing to the order in which they were found."""
+    return face.family, face.style, face.path.name, face.index, face.path.as_posix()
 
 
 def _font_files(folder: Path) -> Iterable[Path]:
