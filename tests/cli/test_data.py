@@ -87,6 +87,7 @@ def test_the_same_command_goes_on_and_others_are_refused(run, sources, made):
         ("--sizes", "a11", "allowed are a4"),
         ("--count", "0", "count 0: must be 1 or more"),
         ("--seed", "-1", "seed -1"),
+        ("--shard-size", "0", "shard_size 0: must be 1 or more"),
     ],
 )
 def test_wrong_options_are_told_in_one_line(run, sources, tmp_path, option, value, message):
@@ -118,3 +119,22 @@ def test_folders_without_a_set_are_told(run, tmp_path, command):
     result = run(command, tmp_path)
     assert result.exit_code == 2
     assert "no generated set" in result.output
+
+
+def test_lines_in_a_script_that_they_cannot_write_are_refused(run, sources, tmp_path):
+    (tmp_path / "text" / "a.txt").write_text("Все счастливые семьи похожи", encoding="utf-8")
+    options = ["--out", tmp_path / "set", "--count", 2, "--seed", 1, "--language", "ru"]
+    result = run("page", *sources, *options, "--kind", "line")
+    assert result.exit_code == 2
+    assert "4 of 4 words" in result.output
+    assert not (tmp_path / "set").exists()
+
+
+def test_without_fonts_the_packages_are_named(run, sources, tmp_path, monkeypatch):
+    monkeypatch.setattr("vary.data.fonts.system_font_folders", lambda: [tmp_path / "none"])
+    options = ["--out", tmp_path / "set", "--count", 1, "--seed", 1]
+    result = run("page", *sources[:2], *options)
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert "apt install fonts-liberation fonts-lmodern" in said
+    assert "--fonts" in said

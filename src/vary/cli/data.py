@@ -75,7 +75,8 @@ def page(
         include_fonts=tuple(include_fonts or ()),
         exclude_fonts=tuple(exclude_fonts or ()),
     )
-    run = Run(out, count, seed, shard_size or SHARD_SIZES[kind], workers)
+    size = SHARD_SIZES[kind] if shard_size is None else shard_size
+    run = Run(out, count, seed, size, workers)
     manifest = _generate_with_progress(partial(build_page_engine, config), run)
     _report(manifest, out)
 

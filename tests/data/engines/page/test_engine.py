@@ -138,6 +138,30 @@ def test_lines_are_strips(engine):
         assert line.images[0].width <= 1536
         assert " ".join(word.text for word in line.words) == line.text
         assert make_sample(lines, SEED, index) == line
+        assert set(line.source.split(", ")) <= {"one.txt", "two.txt", ""}
+        assert json.loads(line.meta) == {"font": "Aileron Regular"}
+        assert all(word.x1 <= line.images[0].width for word in line.words)
+
+
+def test_lines_that_are_cut_off_are_rejected(engine):
+    corpus = TextCorpus([Paragraph("incomprehensibilities" * 20, "a.txt")])
+    lines = PageEngine(replace(engine.options, kind="line"), corpus, engine.fonts)
+    reasons = set()
+    for index in range(8):
+        try:
+            line = make_sample(lines, SEED, index)
+        except Reject as reject:
+            reasons.add(reject.reason)
+        else:
+            assert line.words[-1].x1 <= line.images[0].width
+    assert "a word is wider than the strip" in reasons
+
+
+def test_lines_in_a_script_that_they_cannot_write_are_refused(engine):
+    corpus = TextCorpus([Paragraph("Все счастливые семьи похожи", "a.txt")])
+    with pytest.raises(VaryError, match="outside the alphabet of lines"):
+        PageEngine(replace(engine.options, kind="line", language="ru"), corpus, engine.fonts)
+    PageEngine(replace(engine.options, language="ru"), corpus, engine.fonts)
 
 
 def test_a_text_without_glyphs_is_rejected_with_the_reason(font_folder):

@@ -177,7 +177,28 @@ def test_each_variation_is_seen(drawable, fonts, clean, change):
 
 
 def test_no_font_has_the_glyphs(fonts, text_folder):
-    chinese = LineRenderer(LineTexts(TextCorpus.from_folder(text_folder), alphabet="中文"), fonts)
-    chinese.texts.draw = lambda rng, num_chars: "中文"
+    chinese = LineRenderer(LineTexts(TextCorpus.from_folder(text_folder)), fonts)
+    chinese.texts.draw_with_sources = lambda rng, num_chars: ("中文", ())
     with pytest.raises(Reject, match="no font has the glyphs"):
         chinese.draw(rng(), 400)
+    with pytest.raises(Reject, match="no font has the glyphs"):
+        chinese.draw_whole(rng(), 400, tries=3)
+
+
+def test_whole_lines_are_the_drawn_ones_but_for_those_that_are_cut(renderer):
+    drawn = [renderer.draw(rng(seed), 64) for seed in range(40)]
+    assert {line.is_whole for line in drawn} == {True, False}
+    for seed, line in enumerate(drawn):
+        if line.is_whole:
+            same = renderer.draw_whole(rng(seed), 64)
+            assert (same.text, same.strip.tobytes()) == (line.text, line.strip.tobytes())
+        else:
+            assert line.words[0][2] > line.strip.shape[1]
+            with pytest.raises(Reject, match="a word is wider than the strip: 64 px"):
+                renderer.draw_whole(rng(seed), 64)
+            assert renderer.draw_whole(rng(seed), 64, tries=1000).is_whole
+
+
+def test_files_and_faces_of_a_line_are_told(lines, fonts):
+    assert {source for line in lines for source in line.sources} == {"one.txt", "two.txt"}
+    assert {line.faces for line in lines} == {fonts.faces}

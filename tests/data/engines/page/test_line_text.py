@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from vary.data.corpus import Paragraph, TextCorpus
+from vary.data.engines.base import Reject
 from vary.data.engines.page.line_text import LATIN_ALPHABET, LineTexts, fold_text
+from vary.errors import InputError
 
 KINDS = ["running", "heading", "figures", "identifiers", "code", "reference", "scattered"]
 PROSE = [
@@ -14,6 +16,15 @@ PROSE = [
 
 def rng(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(seed))
+
+
+def draw(texts: LineTexts, seed: int) -> str | None:
+    """Return a text, or None where it is rejected since no word of it is in the alphabet."""
+    try:
+        return texts.draw(rng(seed), 20)
+    except Reject as reject:
+        assert reject.reason == "no text in the alphabet"
+        return None
 
 
 def corpus(*texts: str) -> TextCorpus:
@@ -48,25 +59,53 @@ def test_drawn_texts_are_about_as_long_as_asked():
 
 def test_another_alphabet_is_kept_to():
     texts = LineTexts(corpus("abc cab bac", "xyz"), alphabet=" abc")
-    drawn = [texts.draw(rng(seed), 20) for seed in range(100)]
+    drawn = [text for seed in range(100) if (text := draw(texts, seed))]
     assert set("".join(drawn)) <= set(" abc")
-    assert all(drawn)
+    assert len(drawn) > 50
 
 
-def test_corpus_without_an_allowed_word_still_gives_a_text():
-    texts = LineTexts(corpus("中文 字"), alphabet=" abc")
-    assert {texts.draw(rng(seed), 20) for seed in range(30)} <= {"a", "b", "c"}
+def test_text_without_an_allowed_word_is_rejected():
+    texts = LineTexts(corpus("中文", "a b c d"), alphabet=" abcd")
+    drawn = [draw(texts, seed) for seed in range(100)]
+    assert None in drawn
+    assert set("".join(text or "" for text in drawn)) == set(" abcd")
 
 
-def test_text_of_the_fallback_is_in_the_alphabet():
-    texts = LineTexts(corpus("abc"), alphabet=" xy")
-    for seed in range(50):
-        assert set(texts.draw(rng(seed), 20)) <= set(" xy")
+@pytest.mark.parametrize(
+    "text", ["Все счастливые семьи", "所有幸福的家庭 都是 相似的", "Tất cả mọi người"]
+)
+def test_a_corpus_outside_the_alphabet_is_refused(text):
+    with pytest.raises(InputError, match=r"\d+ of \d+ words .* outside the alphabet of lines"):
+        LineTexts(corpus(*[text] * 5, "One line of."))
+
+
+def test_some_words_outside_the_alphabet_are_left_out():
+    texts = LineTexts(corpus("He said Да and left the room at once."))
+    assert texts.draw(rng(0), 30)
+
+
+def test_the_files_of_a_text_are_told():
+    mixed = TextCorpus([Paragraph(text, f"{n}.txt") for n, text in enumerate(PROSE)])
+    texts = LineTexts(mixed)
+    drawn = [texts.draw_with_sources(rng(seed), 60) for seed in range(60)]
+    assert [text for text, _ in drawn] == [texts.draw(rng(seed), 60) for seed in range(60)]
+    assert {source for _, sources in drawn for source in sources} == {"0.txt", "1.txt", "2.txt"}
+    for text, sources in drawn:
+        if "harbour" in text:
+            assert "0.txt" in sources
+
+
+def test_every_mark_of_a_list_is_drawn():
+    texts = LineTexts(corpus("word " * 40))
+    first = {texts.running(rng(seed), 20)[:2] for seed in range(800)}
+    assert {f"{mark} " for mark in "•–-*"} <= first
 
 
 def test_corpus_of_spaces_that_fold_away_ends():
     texts = LineTexts(corpus("\u200b"), alphabet=LATIN_ALPHABET)
-    assert texts.draw(rng(0), 30)
+    with pytest.raises(Reject, match="no text in the alphabet"):
+        for seed in range(30):
+            assert texts.draw(rng(seed), 30)
 
 
 @pytest.mark.parametrize(

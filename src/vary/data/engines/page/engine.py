@@ -116,8 +116,9 @@ class PageEngine:
         self.options = config
         self.corpus = corpus
         self.fonts = fonts
-        # Made with the first line: pages need none of it.
         self._line_renderer: LineRenderer | None = None
+        if config.kind == "line":
+            self._line_renderer = LineRenderer(LineTexts(corpus), fonts)
         self.name = "page" if config.kind == "page" else f"page-{config.kind}"
 
     @classmethod
@@ -125,7 +126,7 @@ class PageEngine:
         """Return the engine with its text and fonts loaded.
 
         Raises:
-            VaryError: there is no text or no font.
+            VaryError: there is no text or no font, or lines cannot be written in the language.
         """
         corpus = TextCorpus.from_folder(config.text, config.include_text, config.exclude_text)
         fonts = FontLibrary.discover(config.fonts, config.include_fonts, config.exclude_fonts)
@@ -192,13 +193,16 @@ class PageEngine:
 
     def _line(self, rng: np.random.Generator) -> _Made:
         """Return a strip as `LineRenderer` draws it; its boxes are as high as the strip."""
-        line = self._lines().draw(rng, MAX_STRIP_PX)
+        assert self._line_renderer is not None
+        line = self._line_renderer.draw_whole(rng, MAX_STRIP_PX)
         height, width = line.strip.shape
         words = tuple(
             Word(0, text, max(0, math.floor(x0)), 0, min(width, math.ceil(x1)), height)
             for text, x0, x1 in line.words
         )
-        return _Made(Image.fromarray(line.strip), line.text, words, "", {})
+        names = (f"{face.family} {face.style}" for face in line.faces)
+        meta = dict(zip(("font", "second_font"), names, strict=False))
+        return _Made(Image.fromarray(line.strip), line.text, words, ", ".join(line.sources), meta)
 
     def _drawn(
         self, page: ComposedPage, setter: Typesetter, source: str, meta: dict[str, Any]
@@ -216,11 +220,6 @@ class PageEngine:
 
     def _choices(self, columns: tuple[int, ...]) -> StyleChoices:
         return StyleChoices(self.options.sizes, self.options.dpi, columns, self._cjk)
-
-    def _lines(self) -> LineRenderer:
-        if self._line_renderer is None:
-            self._line_renderer = LineRenderer(LineTexts(self.corpus), self.fonts)
-        return self._line_renderer
 
     def _draw_text(self, rng: np.random.Generator, characters: int) -> tuple[list[str], str]:
         """Return consecutive paragraphs of one file, enough for a page, and the file."""

@@ -5,11 +5,12 @@ on a page, degraded, and scaled to the strip's height as the cutting does it.
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from vary.data.engines.base import Reject
 from vary.data.engines.page.line_text import LineTexts
 from vary.data.fonts import FontFace, FontLibrary
 
@@ -56,11 +57,20 @@ class LineImage:
         strip: (height_px, W) uint8, dark text on white.
         text: what stands on it.
         words: each word with its left and right edge in pixels of the strip.
+        faces: the faces that its words are set in, in order of their first word.
+        sources: the files that its text was taken from; empty where none was, or it was given.
     """
 
     strip: np.ndarray
     text: str
     words: tuple[tuple[str, float, float], ...]
+    faces: tuple[FontFace, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all words end on the strip: a single one that is wider is cut off."""
+        return self.words[-1][2] <= self.strip.shape[1]
 
 
 @dataclass(frozen=True)
@@ -93,16 +103,41 @@ class LineRenderer:
     def draw(self, rng: np.random.Generator, max_width_px: int) -> LineImage:
         """Return a line that is at most `max_width_px` wide, most of the time nearly so.
 
+        A single word that is wider is cut off; `draw_whole` gives no such line.
+
         Raises:
-            Reject: no font has the glyphs of the drawn text.
+            Reject: no font has the glyphs of the drawn text, or none of it is in the alphabet.
         """
         share = self.config.text_share * float(np.exp(rng.normal(0, self.config.text_jitter)))
         fill = 1.0 if rng.random() < 0.7 else float(rng.uniform(0.1, 1.0))
         # Letters are about half as wide as the text is high from ascender to descender.
         num_chars = int(fill * max_width_px / (self.config.height_px * share * 0.46))
-        text = self.texts.draw(rng, max(1, num_chars))
+        text, sources = self.texts.draw_with_sources(rng, max(1, num_chars))
         face = self.fonts.pick(rng, text)
-        return self.render(text, face, rng, max_width_px, share)
+        return replace(self.render(text, face, rng, max_width_px, share), sources=sources)
+
+    def draw_whole(self, rng: np.random.Generator, max_width_px: int, tries: int = 1) -> LineImage:
+        """Return a line of which nothing is cut off: its text stands on the strip, all of it.
+
+        Args:
+            rng: where all variation comes from; a further try goes on with it.
+            max_width_px: the strip's greatest width.
+            tries: how often a line may be drawn.
+
+        Raises:
+            Reject: none of the tries gave such a line; the reason is the last one's.
+        """
+        last = Reject("a word is wider than the strip", f"{max_width_px} px")
+        for _ in range(tries):
+            try:
+                line = self.draw(rng, max_width_px)
+            except Reject as reject:
+                last = reject
+                continue
+            if line.is_whole:
+                return line
+            last = Reject("a word is wider than the strip", f"{max_width_px} px: {line.text[:80]}")
+        raise last
 
     def render(
         self,
@@ -140,7 +175,8 @@ class LineRenderer:
         strip = self._to_strip(_thicken(large, rng), rng, max_width_px)
         scale = strip.shape[1] / large.width
         placed = tuple((word, x0 * scale, x1 * scale) for word, x0, x1 in words)
-        return LineImage(strip, " ".join(word for word, _, _ in words), placed)
+        faces = tuple(dict.fromkeys(piece.face for piece in pieces))
+        return LineImage(strip, " ".join(word for word, _, _ in words), placed, faces)
 
     def _reach(self, face: FontFace, text: str, rng: np.random.Generator) -> tuple[float, float]:
         """Return top and bottom of the line against its baseline, as the cutting would see them."""

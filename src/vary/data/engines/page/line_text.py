@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from vary.data.corpus import TextCorpus
+from vary.data.engines.base import Reject
+from vary.errors import InputError
 
 # Latin letters with their accents, typographic signs, and the Greek and mathematics of articles.
 LATIN_ALPHABET = (
@@ -36,6 +38,11 @@ _LABELS = ("Figure", "Fig.", "Table", "Section", "Chapter", "Eq.", "Appendix", "
 _DOMAINS = ("com", "org", "net", "edu", "io", "gov", "co.uk", "de", "eu", "info")
 
 
+# Words outside the alphabet are left out; where that is most of them, what remains is no text.
+_LEAST_SHARE = 0.5
+_NUM_PROBED = 2000
+
+
 def fold_text(text: str) -> str:
     """Return a text with characters that look alike written in one way, spaces single."""
     folded = "".join(_FOLDED.get(character, character) for character in text)
@@ -48,12 +55,17 @@ class LineTexts:
     Args:
         corpus: running text; other kinds of line take their words from it.
         alphabet: characters that may stand in a text; words with others are left out.
+
+    Raises:
+        InputError: most of the corpus' words have characters outside the alphabet.
     """
 
     def __init__(self, corpus: TextCorpus, alphabet: str = LATIN_ALPHABET) -> None:
         self.corpus = corpus
         self.alphabet = alphabet
         self._allowed = frozenset(alphabet)
+        self._check_corpus()
+        self._sources: list[str] = []
         self._rare = "".join(c for c in alphabet if not c.isascii())
         self._kinds: tuple[tuple[float, Callable[[np.random.Generator, int], str]], ...] = (
             (0.66, self.running),
@@ -66,11 +78,31 @@ class LineTexts:
         )
 
     def draw(self, rng: np.random.Generator, num_chars: int) -> str:
-        """Return a text of about `num_chars` characters, never empty."""
+        """Return a text of about `num_chars` characters, never empty.
+
+        Raises:
+            Reject: no word that was drawn is in the alphabet.
+        """
+        return self.draw_with_sources(rng, num_chars)[0]
+
+    def draw_with_sources(
+        self, rng: np.random.Generator, num_chars: int
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return a text as `draw` does, and the files that its words were taken from, sorted.
+
+        A line of numbers or of signs alone comes from no file.
+
+        Raises:
+            Reject: no word that was drawn is in the alphabet.
+        """
+        self._sources.clear()
         shares = np.array([share for share, _ in self._kinds])
         kind = self._kinds[int(rng.choice(len(shares), p=shares / shares.sum()))][1]
         text = self._allow(kind(rng, num_chars))
-        return text or self._allow(self.running(rng, num_chars)) or self.alphabet.strip()[0]
+        text = text or self._allow(self.running(rng, num_chars))
+        if not text:
+            raise Reject("no text in the alphabet")
+        return text, tuple(sorted(set(self._sources)))
 
     def running(self, rng: np.random.Generator, num_chars: int) -> str:
         """Return words of running text as they stand on a line: mid-sentence, maybe hyphenated."""
@@ -87,7 +119,7 @@ class LineTexts:
         if chance < 0.06:
             return text.title()
         if chance < 0.10:
-            return f"{'•–-*◦'[rng.integers(4)]} {text}"
+            return f"{'•–-*'[rng.integers(4)]} {text}"
         if chance < 0.13:
             return f"{rng.integers(1, 30)}{'.)'[rng.integers(2)]} {text}"
         return _requote(text, rng)
@@ -172,7 +204,9 @@ class LineTexts:
         words: list[str] = []
         count = 0
         while count < num_chars:
-            paragraph = fold_text(self.corpus.draw(rng).text).split(" ")
+            drawn = self.corpus.draw(rng)
+            self._sources.append(drawn.source)
+            paragraph = fold_text(drawn.text).split(" ")
             start = int(rng.integers(max(1, len(paragraph) - 4)))
             for word in paragraph[start:]:
                 words.append(word)
@@ -180,6 +214,19 @@ class LineTexts:
                 if count >= num_chars:
                     break
         return words
+
+    def _check_corpus(self) -> None:
+        paragraphs = self.corpus.paragraphs
+        probed = paragraphs[:: max(1, len(paragraphs) // _NUM_PROBED)]
+        words = [word for paragraph in probed for word in fold_text(paragraph.text).split()]
+        foreign = [word for word in words if not self._allowed.issuperset(word)]
+        if len(foreign) > (1 - _LEAST_SHARE) * len(words):
+            outside = sorted(set("".join(foreign)) - self._allowed)
+            raise InputError(
+                f"{len(foreign)} of {len(words)} words that were looked at have characters outside "
+                f"the alphabet of lines ({''.join(outside[:20])!r}): give text in a language "
+                "that it can write, or make tiles or pages (--kind tile, page)"
+            )
 
     def _allow(self, text: str) -> str:
         words = (w for w in fold_text(text).split(" ") if self._allowed.issuperset(w))
