@@ -111,3 +111,17 @@ def test_default_is_the_papers():
 def test_values_that_cannot_be(fields, said):
     with pytest.raises(ValueError, match=said):
         ImageRule(**fields)
+
+
+def test_each_vocabulary_has_its_own_sizes():
+    rules = [ImageRule("resize", 32, 32), ImageRule("strip", 16, 128, step_px=32)]
+    features = VaryImageProcessor(rules)([noise(20, 16), noise(90, 16)])
+    assert features["image_sizes"].tolist() == [[32, 32]] * 2
+    assert features["image_sizes_2"].tolist() == [[16, 32], [16, 96]]
+
+
+def test_misspelt_arguments_are_refused():
+    processor = VaryImageProcessor([ImageRule("resize", 8, 8)])
+    assert processor(noise(9, 9), return_tensors="pt")["pixel_values"].shape == (1, 3, 8, 8)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'reszie'"):
+        processor(noise(9, 9), reszie=False)

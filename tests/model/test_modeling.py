@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -14,7 +15,13 @@ from transformers import (
     PreTrainedModel,
 )
 
-from vary.model import VaryConfig, VaryForConditionalGeneration, VaryOutput
+from vary.model import (
+    ImageRule,
+    VaryConfig,
+    VaryForConditionalGeneration,
+    VaryImageProcessor,
+    VaryOutput,
+)
 from vary.model.modeling import pixel_names
 from vary.model.tokenizer import IMAGE
 from vary.vocabulary import ViTDetVocabulary
@@ -235,6 +242,37 @@ def test_two_vocabularies_are_saved_and_loaded(two_vocabularies, page_inputs, tm
     inputs = page_inputs(9)
     with torch.no_grad():
         assert torch.allclose(model(**inputs).logits, back(**inputs).logits, atol=1e-5)
+
+
+def test_padding_of_a_further_vocabulary_is_cropped(
+    make_model, page_vocabularies, strip_vocabulary
+):
+    """A strip's tokens do not depend on its neighbours, whichever vocabulary reads it."""
+    vocabularies = [page_vocabularies[0], strip_vocabulary]
+    model = make_model("llama", vocabularies=vocabularies, fusion="sequence")
+    rules = [ImageRule("resize", 64, 64), ImageRule("strip", 16, 128, step_px=32)]
+    images = VaryImageProcessor(rules)
+    rng = np.random.Generator(np.random.PCG64(7))
+    strips = [rng.integers(0, 256, (16, width), dtype=np.uint8) for width in (30, 128)]
+    row = model.config.image_token_id
+    with torch.no_grad():
+        batch, alone = images(strips), images(strips[0])
+        sizes = [batch["image_sizes"], batch["image_sizes_2"]]
+        encoded = model.encode_images([batch["pixel_values"], batch["pixel_values_2"]], sizes)
+        expected = model.encode_images([alone["pixel_values"], alone["pixel_values_2"]])
+        assert encoded.counts == [5, 8]
+        assert torch.allclose(encoded.tokens[:5], expected.tokens, atol=1e-5)
+        ids = torch.tensor([[0, 0, 0, *[row] * 5], [row] * 8])
+        model(input_ids=ids, **batch)
+        prompt = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        assert model.generate(**prompt, **batch, max_new_tokens=2, num_beams=2).shape[0] == 2
+
+
+def test_vision_tokens_without_a_placeholder(make_model, processor, strips):
+    model = make_model(image_token_id=None)
+    with pytest.raises(ValueError, match=r"image_token_id is None.*'<imgpad>'"):
+        model(**processor(strips))
+    assert model(input_ids=torch.tensor([[9, 10]])).logits.shape[:2] == (1, 2)
 
 
 def test_vocabularies_of_unequal_counts(two_vocabularies, page_inputs):

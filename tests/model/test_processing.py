@@ -113,3 +113,21 @@ def test_a_draft_beyond_its_place_is_cut(processor):
     assert processor.tokenizer.decode(tokens) == f"<img><imgpad></img><draft>{'z' * 8}</draft>"
     positions = processor.prompt_positions(1, len(tokens))
     assert positions == [0, 1, 2, *range(10, 20)]
+
+
+def test_misspelt_arguments_are_refused(processor, strips):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'draft'; .* text, return_"):
+        processor(strips[0], draft=["a"])
+
+
+def test_what_pipelines_pass_is_taken(processor, strips):
+    plain = processor(strips)
+    passed = processor(images=strips, text=["", "", ""], return_tensors="pt", padding=True)
+    for name, value in plain.items():
+        assert torch.equal(passed[name], value), name
+
+
+@pytest.mark.parametrize("text", ["What is this?", ["", "What is this?"]])
+def test_a_text_for_the_prompt_is_refused(processor, strips, text):
+    with pytest.raises(ValueError, match=r"the prompt of a picture has no text, got .*drafts"):
+        processor(strips, text=text)

@@ -245,3 +245,11 @@ def test_python_of_the_document_runs():
     assert len(blocks) == 2
     for block in blocks:
         exec(compile(block, "vocabulary.md", "exec"), {"__name__": "shown"})
+
+
+def test_misspelt_arguments_are_refused(make_vocabulary):
+    vocabulary = make_vocabulary()
+    with torch.no_grad():
+        vocabulary(pixel_values=strip(), return_dict=True)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'image_size'"):
+            vocabulary(strip(), image_size=(16, 96))

@@ -70,7 +70,7 @@ def test_hugging_faces_layout_of_got(vocabulary, root):
 
 
 @pytest.mark.parametrize("prefix", ["image_encoder.", "vision_encoder."])
-def test_bare_sam_leaves_the_convolutions_as_they_were(vocabulary, make_vocabulary, prefix):
+def test_bare_sam_leaves_the_convolutions_as_they_were(vocabulary, make_vocabulary, prefix, caplog):
     state = {
         f"{prefix}{name}": value
         for name, value in vocabulary.state_dict().items()
@@ -88,6 +88,13 @@ def test_bare_sam_leaves_the_convolutions_as_they_were(vocabulary, make_vocabula
         "net_3.weight",
     ]
     assert torch.equal(fresh.net_2.weight, kept)
+    caplog.clear()
+    ViTDetVocabulary.from_weights(state, fresh.config)
+    (message,) = caplog.messages
+    assert "net_2.weight, net_3.weight: random until trained" in message
+    caplog.clear()
+    ViTDetVocabulary.from_weights(vocabulary.state_dict(), vocabulary.config)
+    assert caplog.messages == []
     assert torch.equal(fresh.blocks[1].attn.rel_pos_w, vocabulary.blocks[1].attn.rel_pos_w)
 
 

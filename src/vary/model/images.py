@@ -10,7 +10,8 @@ from torch import Tensor
 from transformers import BatchFeature
 from transformers.image_processing_utils import BaseImageProcessor
 
-from vary.model.modeling import pixel_names
+from vary.model.modeling import pixel_names, size_names
+from vary.vocabulary.arguments import refuse_unknown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -18,6 +19,9 @@ _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
+
+# What transformers passes to image processors; tensors are of torch in any case.
+PASSED_BY_TRANSFORMERS = ("return_tensors",)
 
 Picture = Image.Image | np.ndarray
 
@@ -110,19 +114,24 @@ class VaryImageProcessor(BaseImageProcessor):
         output["rules"] = [rule.to_dict() for rule in self.rules]
         return output
 
-    def preprocess(self, images: Picture | Sequence[Picture], *_: Any, **__: Any) -> BatchFeature:
-        """Return `pixel_values` (and `pixel_values_2`, ...) and `image_sizes`.
+    def preprocess(self, images: Picture | Sequence[Picture], **kwargs: Any) -> BatchFeature:
+        """Return `pixel_values`, `image_sizes`, and for further vocabularies those with `_2`, ...
 
         Args:
             images: pictures; arrays are (H, W) or (H, W, 3) uint8.
+            **kwargs: `PASSED_BY_TRANSFORMERS`, without effect.
+
+        Raises:
+            TypeError: an argument that is not known.
         """
+        refuse_unknown("VaryImageProcessor", kwargs, PASSED_BY_TRANSFORMERS)
         pictures = [images] if isinstance(images, Image.Image | np.ndarray) else list(images)
         features: dict[str, Tensor] = {}
-        for name, rule in zip(pixel_names(len(self.rules)), self.rules, strict=True):
+        names = zip(pixel_names(len(self.rules)), size_names(len(self.rules)), strict=True)
+        for (name, size_name), rule in zip(names, self.rules, strict=True):
             made = [rule.pixels(picture) for picture in pictures]
             features[name] = rule.normalise(_pad(made))
-            if name == "pixel_values":
-                features["image_sizes"] = torch.tensor([image.shape[:2] for image in made])
+            features[size_name] = torch.tensor([image.shape[:2] for image in made])
         return BatchFeature(features)
 
     __call__ = preprocess

@@ -1,5 +1,6 @@
 """One model for every size: vision vocabularies before a causal language model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,11 @@ def pixel_names(num_vocabularies: int) -> list[str]:
     return ["pixel_values", *(f"pixel_values_{n}" for n in range(2, num_vocabularies + 1))]
 
 
+def size_names(num_vocabularies: int) -> list[str]:
+    """Return the names under which the sizes of each vocabulary's images are passed."""
+    return ["image_sizes", *(f"image_sizes_{n}" for n in range(2, num_vocabularies + 1))]
+
+
 class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
     """Vision vocabularies, a linear each, and a causal language model.
 
@@ -124,24 +130,28 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.language_model.set_output_embeddings(new_embeddings)
 
     def encode_images(
-        self, pixels: list[Tensor], image_sizes: Tensor | None = None
+        self,
+        pixels: list[Tensor],
+        image_sizes: Tensor | Sequence[Tensor | None] | None = None,
     ) -> EncodedImages:
         """Return what the vocabularies make of a batch of images.
 
         Args:
             pixels: for each vocabulary (B, channels, H, W), smaller images padded right and below.
             image_sizes: (B, 2) height and width in pixels of the first vocabulary's images before
-                padding; None if all fill the tensor. Images of one size are encoded together, so
-                an image's tokens do not depend on its neighbours.
+                padding, or a list with such a tensor for each vocabulary; None where all fill the
+                tensor. Images of one size are encoded together, so an image's tokens do not depend
+                on its neighbours.
         """
-        groups = _group_by_size(pixels[0], image_sizes)
+        given = [image_sizes] if isinstance(image_sizes, Tensor) else list(image_sizes or [])
+        groups = _group_by_size(pixels, [*given, *[None] * (len(pixels) - len(given))])
         tokens: list[Tensor] = [torch.empty(0)] * pixels[0].shape[0]
         logits: list[Tensor | None] = [None] * pixels[0].shape[0]
-        for (height, width), members in groups.items():
+        for sizes, members in groups.items():
             outputs = [
-                vocabulary(part[members, :, :height, :width] if number == 0 else part[members])
-                for number, (vocabulary, part) in enumerate(
-                    zip(self.vocabularies, pixels, strict=True)
+                vocabulary(part[members, :, :height, :width])
+                for vocabulary, part, (height, width) in zip(
+                    self.vocabularies, pixels, sizes, strict=True
                 )
             ]
             fused = self.projector([output.last_hidden_state for output in outputs])
@@ -174,7 +184,8 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
             input_ids: (B, S) with one placeholder per vision token.
             attention_mask: (B, S), 0 at padding.
             pixel_values: (B, channels, H, W) for the first vocabulary; further ones take
-                `pixel_values_2`, ... in the same order of images.
+                `pixel_values_2`, ... in the same order of images, and `image_sizes_2`, ... where
+                they are padded.
             image_sizes: see `encode_images`.
             inputs_embeds: (B, S, D) instead of `input_ids`, vision tokens already in place.
             labels: (B, S), -100 where no loss is wanted.
@@ -183,10 +194,12 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
             **kwargs: passed on to the language model.
 
         Raises:
-            ValueError: placeholders and vision tokens differ in number.
+            ValueError: placeholders and vision tokens differ in number, or the configuration does
+                not say which token is the placeholder.
         """
+        further_sizes = [kwargs.pop(name, None) for name in size_names(len(self.vocabularies))[1:]]
         pixels = self._take_pixels(pixel_values, kwargs)
-        encoded = self.encode_images(pixels, image_sizes) if pixels else None
+        encoded = self.encode_images(pixels, [image_sizes, *further_sizes]) if pixels else None
         if encoded is not None:
             vision_tokens = encoded.tokens
         if inputs_embeds is None:
@@ -196,7 +209,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 )
             inputs_embeds = self.get_input_embeddings()(input_ids)
             if vision_tokens is not None:
-                is_vision = input_ids == self.config.image_token_id
+                is_vision = self._placeholders(input_ids)
                 inputs_embeds = scatter_vision_tokens(inputs_embeds, vision_tokens, is_vision)
         kwargs.pop("return_dict", None)
         output = self.language_model(
@@ -216,6 +229,15 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
             ctc_lengths=encoded.ctc_lengths if encoded else None,
         )
 
+    def _placeholders(self, input_ids: Tensor) -> Tensor:
+        """Return (B, S) bool, True where a vision token belongs."""
+        if self.config.image_token_id is None:
+            raise ValueError(
+                "image_token_id is None, so that vision tokens have no place: set it in the "
+                "configuration to the number of the tokenizer's '<imgpad>'"
+            )
+        return input_ids == self.config.image_token_id
+
     def _take_pixels(self, pixel_values: Tensor | None, kwargs: dict[str, Any]) -> list[Tensor]:
         names = pixel_names(len(self.vocabularies))
         further = [kwargs.pop(name, None) for name in names[1:]]
@@ -230,8 +252,9 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return [pixel_values, *further]
 
     def _validate_model_kwargs(self, model_kwargs: dict[str, Any]) -> None:
-        """Let further vocabularies' pixels pass, which `forward` does not name one by one."""
-        further = pixel_names(len(self.vocabularies))[1:]
+        """Let further vocabularies' pixels and sizes pass, which `forward` does not name."""
+        number = len(self.vocabularies)
+        further = {*pixel_names(number)[1:], *size_names(number)[1:]}
         super()._validate_model_kwargs(
             {name: value for name, value in model_kwargs.items() if name not in further}
         )
@@ -246,7 +269,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """Return the inputs once for each beam; vision tokens are repeated row by row."""
         vision_tokens = model_kwargs.pop("vision_tokens", None)
         if vision_tokens is not None and input_ids is not None:
-            counts = (input_ids == self.config.image_token_id).sum(dim=1).tolist()
+            counts = self._placeholders(input_ids).sum(dim=1).tolist()
             rows = vision_tokens.split(counts)
             vision_tokens = torch.cat([row for row in rows for _ in range(expand_size)])
         input_ids, model_kwargs = super()._expand_inputs_for_generation(
@@ -261,18 +284,25 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         inputs = super().prepare_inputs_for_generation(*args, **kwargs)
         past = inputs.get("past_key_values")
         if past is not None and past.get_seq_length() > 0:
-            for name in [*pixel_names(len(self.vocabularies)), "image_sizes", "vision_tokens"]:
+            number = len(self.vocabularies)
+            for name in [*pixel_names(number), *size_names(number), "vision_tokens"]:
                 inputs.pop(name, None)
         return inputs
 
 
-def _group_by_size(pixels: Tensor, image_sizes: Tensor | None) -> dict[tuple[int, int], list[int]]:
-    """Return the images of each size, in order of their first."""
-    if image_sizes is None:
-        return {(pixels.shape[-2], pixels.shape[-1]): list(range(pixels.shape[0]))}
-    groups: dict[tuple[int, int], list[int]] = {}
-    for number, (height, width) in enumerate(image_sizes.tolist()):
-        groups.setdefault((height, width), []).append(number)
+def _group_by_size(
+    pixels: list[Tensor], image_sizes: list[Tensor | None]
+) -> dict[tuple[tuple[int, int], ...], list[int]]:
+    """Return the images that are of one size for each vocabulary, in order of their first."""
+    columns = [
+        [(part.shape[-2], part.shape[-1])] * part.shape[0]
+        if sizes is None
+        else [(height, width) for height, width in sizes.tolist()]
+        for part, sizes in zip(pixels, image_sizes, strict=True)
+    ]
+    groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    for number, sizes_of_one in enumerate(zip(*columns, strict=True)):
+        groups.setdefault(sizes_of_one, []).append(number)
     return groups
 
 

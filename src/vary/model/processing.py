@@ -10,6 +10,10 @@ from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 from vary.model.images import Picture, VaryImageProcessor
 from vary.model.tokenizer import DRAFT_END, DRAFT_START, IMAGE, IMAGE_END, IMAGE_START
 from vary.vocabulary import ViTDetConfig
+from vary.vocabulary.arguments import refuse_unknown
+
+# What transformers' pipelines pass to processors; this one always pads, and gives tensors of torch.
+PASSED_BY_TRANSFORMERS = ("text", "return_tensors", "padding")
 
 
 class VaryProcessor(ProcessorMixin):
@@ -65,17 +69,30 @@ class VaryProcessor(ProcessorMixin):
         self,
         images: Picture | Sequence[Picture],
         drafts: Sequence[str | None] | None = None,
-        **_: Any,
+        **kwargs: Any,
     ) -> BatchFeature:
         """Return prompts and pixels of a batch, padded on the left for generation.
 
         Args:
             images: pictures; arrays are (H, W) or (H, W, 3) uint8.
             drafts: for each picture what an earlier reader made of it, or None.
+            **kwargs: `PASSED_BY_TRANSFORMERS`, without effect; `text` must be empty, since the
+                prompt has none.
+
+        Raises:
+            TypeError: an argument that is not known.
+            ValueError: a text to write into the prompt.
 
         Returns: `input_ids`, `attention_mask`, `position_ids`, `pixel_values` (`pixel_values_2`,
             ...), `image_sizes`.
         """
+        refuse_unknown("VaryProcessor", kwargs, PASSED_BY_TRANSFORMERS)
+        text = kwargs.get("text")
+        if any([text] if isinstance(text, str) else text or ()):
+            raise ValueError(
+                f"the prompt of a picture has no text, got {text!r}: leave it out or empty; what "
+                "an earlier reader made of the pictures goes into drafts"
+            )
         features = self.image_processor(images)
         sizes = features["image_sizes"].tolist()
         features.update(self.prompts(sizes, drafts))
@@ -115,10 +132,19 @@ class VaryProcessor(ProcessorMixin):
         Args:
             num_tokens: vision tokens of the image.
             length: tokens of the whole prompt.
+
+        Raises:
+            ValueError: the image reaches beyond the draft's place.
         """
         if self.answer_position is None:
             return list(range(length))
         half, image_length = self.answer_position // 2, num_tokens + 2
+        if image_length > half:
+            raise ValueError(
+                f"an image of {num_tokens} vision tokens does not fit before the draft, which "
+                f"starts at {half} (half of answer_position {self.answer_position}); at most "
+                f"{half - 2} fit: give a smaller image, or a larger answer_position in training"
+            )
         counted = [*range(image_length), *range(half, half + length - image_length)]
         return [*counted[:-1], self.answer_position - 1]
 

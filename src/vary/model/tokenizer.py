@@ -23,7 +23,9 @@ def train_tokenizer(
         texts: lines or paragraphs.
         vocabulary_size: pieces in all, special tokens and 256 bytes among them.
         alphabet: characters that are a piece each, whether they occur or not.
-        max_piece_chars: longest piece.
+        max_piece_chars: longest piece. The trainer counts bytes of UTF-8, and the sign for a space,
+            `▁`, is three of them: with 4, a piece that begins with a space has one more letter, and
+            one of accented letters has two.
     """
     tokenizer = Tokenizer(models.BPE(byte_fallback=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -40,6 +42,7 @@ def train_tokenizer(
         vocab_size=vocabulary_size,
         special_tokens=[*SPECIAL_TOKENS, *bytes_],
         initial_alphabet=sorted(set(alphabet.replace(" ", "")) | {"▁"}),
+        # One more for the `▁`; one too many, and harmless, where the alphabet holds a space.
         limit_alphabet=len(set(alphabet)) + 1,
         max_token_length=max_piece_chars,
         show_progress=False,

@@ -1,5 +1,6 @@
 """The paper's vision vocabulary: a ViTDet encoder and two merging convolutions."""
 
+import logging
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -10,10 +11,18 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
+from vary.vocabulary.arguments import refuse_unknown
 from vary.vocabulary.attention import RelativeAttention
 from vary.vocabulary.configuration import Pair, ViTDetConfig
 from vary.vocabulary.ctc import CTCHead
 from vary.vocabulary.weights import load_encoder_weights
+
+# What transformers' pipelines and trainers may pass to any model.
+PASSED_BY_TRANSFORMERS = (
+    "image_sizes", "output_attentions", "output_hidden_states", "return_dict",
+)  # fmt: skip
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -242,6 +251,9 @@ class ViTDetVocabulary(PreTrainedModel):
     ) -> "ViTDetVocabulary":
         """Return a vocabulary with the encoder found in someone else's weights.
 
+        What the weights do not hold (bare SAM has no merging convolutions) stays as it was
+        initialised, and a warning names it: the tokens are noise until it is trained.
+
         Args:
             weights: a file (`.safetensors`, `.pth`, `.bin`) or a state dict, in the authors'
                 layout or Hugging Face's, the encoder at any prefix.
@@ -251,7 +263,12 @@ class ViTDetVocabulary(PreTrainedModel):
             VaryError: no encoder in the weights, or one of other sizes (names are listed).
         """
         model = cls(config or ViTDetConfig())
-        load_encoder_weights(model, weights)
+        missing = load_encoder_weights(model, weights)
+        if missing:
+            _LOG.warning(
+                "the weights do not hold %s: random until trained, as are the tokens behind them",
+                ", ".join(missing),
+            )
         return model
 
     def position_embedding(self, grid: Pair) -> Tensor:
@@ -266,15 +283,18 @@ class ViTDetVocabulary(PreTrainedModel):
         )
         return fitted.permute(0, 2, 3, 1).to(self.pos_embed.dtype)
 
-    def forward(self, pixel_values: Tensor, **_: Any) -> ViTDetOutput:
+    def forward(self, pixel_values: Tensor, **kwargs: Any) -> ViTDetOutput:
         """Return vision tokens, patch features and, for strips, CTC logits.
 
         Args:
             pixel_values: (B, channels, H, W) float, normalised as the vocabulary's card says.
+            **kwargs: `PASSED_BY_TRANSFORMERS`, without effect.
 
         Raises:
             ValueError: a size that the vocabulary cannot take.
+            TypeError: an argument that is not known.
         """
+        refuse_unknown("ViTDetVocabulary", kwargs, PASSED_BY_TRANSFORMERS)
         grid = self.config.patch_grid(pixel_values.shape[-2], pixel_values.shape[-1])
         patches = self.patch_embed(pixel_values.to(self.pos_embed.dtype))
         patches = patches + self.position_embedding(grid)
