@@ -11,14 +11,21 @@ from vary.read.reader import Reader
 
 
 @pytest.fixture
-def read(monkeypatch, recognizer, small_pages):
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nano")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+@pytest.fixture
+def read(monkeypatch, recognizer, small_pages, checkpoint):
     """Return a function that runs `vary read` with a recognizer that needs no model."""
 
     def load_reader(model, device, batch_size):
         return Reader(recognizer, model=model, batch_size=batch_size, documents=small_pages)
 
     monkeypatch.setattr(command, "load_reader", load_reader)
-    monkeypatch.setattr(command, "find_checkpoint", lambda model: model)
+    monkeypatch.setattr(command, "find_checkpoint", lambda model: checkpoint)
 
     def run(*arguments):
         return CliRunner().invoke(app, ["read", *map(str, arguments)])
@@ -149,6 +156,14 @@ def test_the_same_command_goes_on(read, tmp_path, picture, three_pages, recogniz
     assert (out / "scan.txt").read_text() != "changed"
 
 
+def test_what_other_weights_read_is_not_done(read, tmp_path, picture, checkpoint):
+    read(picture, "--out", tmp_path / "out")
+    (checkpoint / "model.safetensors").write_bytes(b"trained further")
+    result = read(picture, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "other settings" in result.stderr
+
+
 def test_another_input_of_the_name_is_not_skipped_silently(read, tmp_path, picture, draw_page):
     out = tmp_path / "out"
     read(picture, "--out", out)
@@ -260,7 +275,7 @@ def test_what_pages_hold_besides_text_is_told(read, tmp_path, draw_page):
     draw_page([]).save(tmp_path / "blank.png")
     result = read(tmp_path / "blank.png")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "page 1: blank" in result.stderr
+    assert "page 1: blank: no ink" in result.stderr
 
 
 # -- usage -------------------------------------------------------------------------------------

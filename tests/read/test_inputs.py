@@ -1,10 +1,17 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from vary.errors import InputError, VaryError
-from vary.read.inputs import Failure, OutputFolder, expand_inputs, output_names
+from vary.read.inputs import (
+    Failure,
+    OutputFolder,
+    checkpoint_digest,
+    expand_inputs,
+    output_names,
+)
 
 
 def touch(folder: Path, *names: str) -> list[Path]:
@@ -39,6 +46,33 @@ def test_a_folder_with_nothing_readable_and_a_missing_file(tmp_path):
     assert "nothing readable" in failures[0].reason
     assert ".pdf" in failures[0].reason
     assert "check the path" in failures[1].reason
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_failure(tmp_path, monkeypatch):
+    good, _ = touch(tmp_path / "in", "a.pdf", "locked/b.pdf")
+    locked = str(tmp_path / "in" / "locked")
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.fspath(path) == locked:
+            raise PermissionError(13, "Permission denied", locked)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    files, failures = expand_inputs([tmp_path / "in"])
+    assert files == [good]
+    assert [failure.input for failure in failures] == [locked]
+    assert "Permission denied" in failures[0].reason
+
+
+def test_linked_folders_are_followed_and_cycles_end(tmp_path):
+    (far,) = touch(tmp_path, "far/b.pdf")
+    (near,) = touch(tmp_path, "in/a.pdf")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "far")
+    (tmp_path / "far" / "back").symlink_to(tmp_path / "in")
+    files, failures = expand_inputs([tmp_path / "in"])
+    assert files == [near, tmp_path / "in" / "link" / far.name]
+    assert failures == []
 
 
 # -- names -------------------------------------------------------------------------------------
@@ -126,10 +160,48 @@ def test_an_output_of_other_settings_or_an_older_input_is_told(tmp_path, source)
         OutputFolder(tmp_path / "out", SETTINGS).is_done("a.txt", source)
 
 
-def test_a_file_that_someone_else_put_there_is_left_alone(tmp_path, source):
+def test_a_file_that_someone_else_put_there_is_not_taken_for_done(tmp_path, source):
     folder = OutputFolder(tmp_path / "out", SETTINGS)
     (folder.folder / "a.txt").write_text("mine")
-    assert folder.is_done("a.txt", source)
+    with pytest.raises(InputError, match=r"outputs\.jsonl does not know it; .*--overwrite"):
+        folder.is_done("a.txt", source)
+
+
+def test_a_file_that_was_changed_is_not_taken_for_done(tmp_path, source):
+    folder = OutputFolder(tmp_path / "out", SETTINGS)
+    folder.write("a.txt", source, "text")
+    (folder.folder / "a.txt").write_text("test")
+    with pytest.raises(InputError, match=r"was changed since .*--overwrite"):
+        OutputFolder(folder.folder, SETTINGS).is_done("a.txt", source)
+
+
+def test_a_stop_between_record_and_file_leaves_the_old_file_undone(tmp_path, source, monkeypatch):
+    folder = OutputFolder(tmp_path / "out", SETTINGS)
+    folder.write("a.txt", source, "old")
+    source.write_bytes(b"longer")
+
+    def stop(text, path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vary.read.inputs.write_beside", stop)
+        with pytest.raises(KeyboardInterrupt):
+            folder.write("a.txt", source, "new")
+    again = OutputFolder(folder.folder, SETTINGS)
+    assert not again.is_done("a.txt", source)
+    again.write("a.txt", source, "new")
+    assert OutputFolder(folder.folder, SETTINGS).is_done("a.txt", source)
+
+
+def test_other_weights_are_another_checkpoint(tmp_path):
+    config, weights = touch(tmp_path, "config.json", "model.safetensors")
+    first = checkpoint_digest(tmp_path)
+    touch(tmp_path, "README.md")
+    assert checkpoint_digest(tmp_path) == first
+    weights.write_bytes(b"y")
+    second = checkpoint_digest(tmp_path)
+    config.write_bytes(b"y")
+    assert len({first, second, checkpoint_digest(tmp_path)}) == 3
 
 
 def test_failures_are_listed_for_the_last_run_only(tmp_path):

@@ -20,7 +20,14 @@ from rich.progress import (
 from vary.checkpoints import find_checkpoint
 from vary.errors import VaryError
 from vary.read.documents import open_document, parse_pages, select_pages
-from vary.read.inputs import ERRORS_FILE, Failure, OutputFolder, expand_inputs, output_names
+from vary.read.inputs import (
+    ERRORS_FILE,
+    Failure,
+    OutputFolder,
+    checkpoint_digest,
+    expand_inputs,
+    output_names,
+)
 from vary.read.results import FORMATS, Format, PageResult, render_pages
 
 if TYPE_CHECKING:
@@ -67,9 +74,12 @@ def read(
     """
     chosen = _check_options(task, prompt, pages, form)
     files, failures = _collect(inputs, out)
-    find_checkpoint(model)
-    settings = {"model": model, "task": task, "pages": pages, "format": form}
-    folder = OutputFolder(out, settings) if out is not None else None
+    checkpoint = find_checkpoint(model)
+    folder = None
+    if out is not None:
+        weights = checkpoint_digest(checkpoint)
+        settings = {"model": model, "weights": weights, "task": task, "pages": pages}
+        folder = OutputFolder(out, {**settings, "format": form})
     batch = _Batch(pages, chosen, folder)
     for failure in failures:
         batch.fail(failure)

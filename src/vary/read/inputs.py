@@ -1,5 +1,6 @@
 """The inputs of a batch: folders searched, names for the outputs, what is done already."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -18,6 +19,10 @@ SUFFIXES = (
 )
 ERRORS_FILE = "errors.jsonl"
 OUTPUTS_FILE = "outputs.jsonl"
+_RECORD_FIELDS = {
+    *("output", "input", "bytes", "mtime_ns", "settings"),
+    *("output_bytes", "output_sha256", "failed_pages"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,16 @@ def expand_inputs(inputs: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
     """Return the files to be read, each once and folders searched, and the inputs without any.
 
     A folder gives the files under it, at any depth, whose name ends as those of documents do and
-    does not start with a dot, in the order of their paths. A file is taken whatever its name.
+    does not start with a dot, in the order of their paths; links to folders are followed. A file is
+    taken whatever its name.
     """
     files: dict[Path, Path] = {}
     failures: list[Failure] = []
     for path in inputs:
         if path.is_dir():
-            found = _search(path)
-            if not found:
+            found, unread = _search(path)
+            failures += unread
+            if not found and not unread:
                 reason = f"{path}: nothing readable in this folder; looked for {' '.join(SUFFIXES)}"
                 failures.append(Failure(str(path), reason))
         elif path.exists():
@@ -60,16 +67,30 @@ def expand_inputs(inputs: Sequence[Path]) -> tuple[list[Path], list[Failure]]:
     return list(files.values()), failures
 
 
-def _search(folder: Path) -> list[Path]:
-    found = []
-    for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+def _search(folder: Path) -> tuple[list[Path], list[Failure]]:
+    """Return the documents in a folder, and the folders in it that may not be looked into."""
+    found: list[Path] = []
+    failures: list[Failure] = []
+    seen = {os.path.realpath(folder)}
+
+    def fail(error: OSError) -> None:
+        reason = f"{error.filename}: this folder cannot be read ({error.strerror or error})"
+        failures.append(Failure(str(error.filename), f"{reason}; allow it, or leave it out"))
+
+    for root, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        inside = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = []
+        for name in inside:  # each folder once, or a link to one above would never end
+            real = os.path.realpath(Path(root) / name)
+            if real not in seen:
+                seen.add(real)
+                folders.append(name)
         found += [
             Path(root) / name
             for name in names
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
         ]
-    return sorted(found)
+    return sorted(found), failures
 
 
 def output_names(files: Sequence[Path], suffix: str) -> dict[Path, str]:
@@ -98,15 +119,34 @@ def output_names(files: Sequence[Path], suffix: str) -> dict[Path, str]:
     return {file: name + suffix for file, name in names.items()}
 
 
+def checkpoint_digest(folder: Path) -> str:
+    """Return what tells the checkpoint in a folder from others: a hash of its files' content.
+
+    Raises:
+        VaryError: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        for path in sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")]):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.name} {content}\n".encode())
+    except OSError as error:
+        raise VaryError(f"{folder}: this model cannot be read ({error}); allow it") from error
+    return digest.hexdigest()
+
+
 class OutputFolder:
     """Where the outputs of a batch go, and what is known of those that lie there.
 
-    `outputs.jsonl` names the input, its size and time, and the settings that every output came
-    from; `errors.jsonl` names what failed in the last run, and is not there if nothing did.
+    `outputs.jsonl` names the input, its size and time, the settings that every output came from,
+    and the output's own size and hash; `errors.jsonl` names what failed in the last run, and is not
+    there if nothing did.
 
     Args:
         folder: is made if it is not there.
-        settings: what the text depends on besides the input: model, task, pages, format.
+        settings: what the text depends on besides the input: model and its weights, task, pages,
+            format.
 
     Raises:
         VaryError: nothing can be written there.
@@ -127,19 +167,21 @@ class OutputFolder:
                 "give a folder that can, or one that is not there yet"
             ) from error
 
-    def _load_records(self) -> dict[str, dict[str, Any]]:
+    def _load_records(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the records of every output, the latest last."""
         path = self.folder / OUTPUTS_FILE
         if not path.exists():
             return {}
         text = path.read_text(encoding="utf-8", errors="replace")
         if text and not text.endswith("\n"):  # a run was stopped while it wrote the last line
             self._append(OUTPUTS_FILE, "")
-        records = {}
+        records: dict[str, list[dict[str, Any]]] = {}
         for line in text.splitlines():
             try:
                 record = json.loads(line)
-                records[record["output"]] = record
-            except (ValueError, KeyError, TypeError):
+                if record.keys() >= _RECORD_FIELDS:
+                    records.setdefault(record["output"], []).append(record)
+            except (ValueError, AttributeError, TypeError):
                 continue
         return records
 
@@ -147,26 +189,39 @@ class OutputFolder:
         """Tell whether the output is there already and whole.
 
         Raises:
-            InputError: the output that is there came from another input, or by other settings.
+            InputError: what is there came from another input, by other settings, or not from here.
         """
-        if not (self.folder / name).exists():
+        path = self.folder / name
+        if not path.exists():
             return False
-        record = self._records.get(name)
-        if record is None:
-            return True
-        if {**record, "failed_pages": []} != self._record(name, source, ()):
+        records = self._records.get(name)
+        way_out = "give another --out, or --overwrite"
+        if not records:
+            told = f"{source}: {path} is there already, and {OUTPUTS_FILE} does not know it"
+            raise InputError(f"{told}; {way_out}")
+        *earlier, record = records
+        wanted = self._origin(name, source)
+        if any(record[field] != value for field, value in wanted.items()):
             raise InputError(
-                f"{source}: {self.folder / name} is there already, from "
-                f"{_difference(record, self._record(name, source, ()))}; "
-                "give another --out, or --overwrite"
+                f"{source}: {path} is there already, from {_difference(record, wanted)}; {way_out}"
             )
-        return not record["failed_pages"]
+        content = _content(path.read_bytes())
+        if content == _content_of(record):
+            return not record["failed_pages"]
+        # A record is written before its file: a run may have stopped in between.
+        if content in map(_content_of, earlier):
+            return False
+        raise InputError(f"{source}: {path} was changed since it was written; {way_out}")
 
     def write(self, name: str, source: Path, text: str, failed_pages: Iterable[int] = ()) -> Path:
         """Write an output, whole or not at all, and return its path."""
-        record = self._record(name, source, failed_pages)
+        record = {
+            **self._origin(name, source),
+            **_content(text.encode()),
+            "failed_pages": list(failed_pages),
+        }
         self._append(OUTPUTS_FILE, json.dumps(record, ensure_ascii=False))
-        self._records[name] = record
+        self._records.setdefault(name, []).append(record)
         path = self.folder / name
         write_beside(text, path)
         return path
@@ -179,7 +234,8 @@ class OutputFolder:
         with (self.folder / name).open("a", encoding="utf-8", newline="\n") as file:
             file.write(line + "\n")
 
-    def _record(self, name: str, source: Path, failed_pages: Iterable[int]) -> dict[str, Any]:
+    def _origin(self, name: str, source: Path) -> dict[str, Any]:
+        """Return what an output is made from."""
         state = source.stat()
         return {
             "output": name,
@@ -187,8 +243,15 @@ class OutputFolder:
             "bytes": state.st_size,
             "mtime_ns": state.st_mtime_ns,
             "settings": self.settings,
-            "failed_pages": list(failed_pages),
         }
+
+
+def _content(data: bytes) -> dict[str, Any]:
+    return {"output_bytes": len(data), "output_sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _content_of(record: dict[str, Any]) -> dict[str, Any]:
+    return {field: record[field] for field in ("output_bytes", "output_sha256")}
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
