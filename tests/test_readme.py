@@ -14,10 +14,13 @@ from typing import Any
 
 import matplotlib
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from vary.data.shards import Run, generate
 
 ROOT = Path(__file__).parents[1]
+# Fonts that are there wherever matplotlib is.
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 DOCUMENTS = sorted(
     path
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
@@ -117,9 +120,9 @@ def test_an_unknown_command_would_be_seen():
     assert help_text("raed") is None
 
 
-def section_lines(word: str) -> list[list[str]]:
-    """Return the `vary` commands of the README whose first word behind `vary` is this one."""
-    return [words for words in shell_lines(ROOT / "README.md") if words[:2] == ["vary", word]]
+def section_lines(word: str, document: str = "README.md") -> list[list[str]]:
+    """Return the `vary` commands of a document whose first word behind `vary` is this one."""
+    return [words for words in shell_lines(ROOT / document) if words[:2] == ["vary", word]]
 
 
 def run_vary(words: list[str], folder: Path) -> str:
@@ -137,18 +140,49 @@ def run_vary(words: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_the_data_commands_of_the_readme_run(tmp_path):
-    corpus, fonts = tmp_path / "corpus", Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    corpus.mkdir()
+@pytest.fixture
+def corpus(tmp_path) -> Path:
+    """A folder of text, as the documents' FOLDER."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
     article = (ROOT / "examples" / "documents" / "article.txt").read_text(encoding="utf-8")
-    corpus.joinpath("article.txt").write_text(article, encoding="utf-8")
-    make, *look = section_lines("data")
-    make = [str(corpus) if word == "FOLDER" else word for word in make[1:]]
-    # Two pages show as much as a hundred, and a machine of tests need not have fonts of its own.
-    make[make.index("--count") + 1] = "2"
-    run_vary([*make, "--fonts", str(fonts), "--include-fonts", "DejaVu S*"], tmp_path)
-    said = [run_vary(words[1:], tmp_path) for words in look]
-    assert any(line.endswith("sound\n") for line in said)
+    folder.joinpath("article.txt").write_text(article, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/data.md", "docs/engines/page.md"])
+def test_the_data_commands_of_the_documents_run(tmp_path, corpus, document):
+    said = []
+    for words in section_lines("data", document):
+        command = [str(corpus) if word == "FOLDER" else word for word in words[1:]]
+        if "--count" in command and "--text" in command:
+            # Two pages show as much as a hundred, and a machine of tests need not have fonts.
+            command[command.index("--count") + 1] = "2"
+            command += ["--fonts", str(FONTS), "--include-fonts", "DejaVu S*"]
+        said.append(run_vary(command, tmp_path))
+    assert any(line.endswith("sound\n") for line in said) or document == "docs/engines/page.md"
+
+
+def test_python_of_data_makes_a_sample(corpus):
+    code = fences(ROOT / "docs" / "data.md", "python")[1]
+    assert 'text=Path("FOLDER")' in code
+    code = code.replace("text=", "fonts=(FONTS,), text=").replace('"FOLDER"', "FOLDER")
+    shown: dict[str, Any] = {"__name__": "shown", "FOLDER": corpus, "FONTS": FONTS}
+    exec(compile(code, "data.md", "exec"), shown)
+    assert shown["sample"].id == "page/1/7"
+
+
+def test_python_of_cutting_cuts_and_joins(tmp_path, monkeypatch):
+    (code,) = fences(ROOT / "docs" / "cutting.md", "python")
+    page = Image.new("L", (700, 300), 255)
+    draw = ImageDraw.Draw(page)
+    for line in range(3):
+        draw.text((60, 60 + 40 * line), "words of a line", font=ImageFont.load_default(24))
+    page.save(tmp_path / "page.png")
+    monkeypatch.chdir(tmp_path)
+    shown: dict[str, Any] = {"__name__": "shown", "read": lambda strip: f"{strip.shape[0]} px"}
+    exec(compile(code, "cutting.md", "exec"), shown)
+    assert shown["text"].split() == ["48", "px"] * 3
 
 
 def test_the_read_commands_of_the_readme_run(tmp_path):
