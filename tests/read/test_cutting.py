@@ -369,6 +369,17 @@ def test_blank_page(paper: int) -> None:
     assert layout.image.shape == (900, 700)
 
 
+@pytest.mark.parametrize("box", [(100, 200, 600, 203), (0, 0, 700, 300)])
+def test_a_page_with_a_rule_or_a_dark_picture_alone_has_ink_but_no_tiles(
+    box: tuple[int, int, int, int],
+) -> None:
+    image = Image.new("L", (700, 900), 255)
+    image.paste(0, box)
+    layout = cut_page(image)
+    assert layout.tiles == ()
+    assert not layout.blank
+
+
 def test_grainy_blank_page() -> None:
     grain = np.random.default_rng(0).normal(235, 3, (900, 700))
     assert cut_page(grain.clip(0, 255).astype(np.uint8)).blank
@@ -509,4 +520,11 @@ def test_config_sets_the_strip_width() -> None:
     wide = cut_page(page.image)
     narrow = cut_page(page.image, CuttingConfig(strip_max_width_px=500))
     assert len(narrow.tiles) > len(wide.tiles)
+    config = CuttingConfig(strip_height_px=32, strip_max_width_px=200)
+    small = cut_page(page.image, config)
+    shapes = [tile_strip(small, tile, config).shape for tile in small.tiles]
+    assert {height for height, _ in shapes} == {32}
+    assert 100 < max(width for _, width in shapes) <= 200
+    top, bottom = ink_of(tile_strip(small, small.tiles[0], config))
+    assert 17 <= bottom - top <= 25
     assert len(lines_of(narrow)) == len(lines_of(wide))

@@ -157,6 +157,7 @@ def test_a_blank_page_is_not_sent_to_the_model(tmp_path, draw_page, write_pdf, s
     blank, written = small(recognizer).read(path)
     assert (blank.page, blank.status, blank.text) == (1, "blank", "")
     assert (blank.confidence, blank.decoder, blank.lines) == (None, None, ())
+    assert blank.reason == "no ink"
     assert (written.page, written.status) == (2, "ok")
     assert len(recognizer.strips) == 1
 
@@ -209,6 +210,66 @@ def test_one_line_by_ctc_makes_the_page_ctc(page, recognizer):
     lengths = [len(line.text) for line in result.lines]
     expected = (0.5 * sum(lengths[:-1]) + 0.1 * lengths[-1]) / sum(lengths)
     assert result.confidence == pytest.approx(expected)
+
+
+def test_lines_without_text_have_no_say(page, recognizer):
+    texts = expected_texts(page, recognizer)
+
+    def change(strip, found):
+        if found.text == texts[-1]:
+            found.text, found.decoder, found.confidence = "", "ctc", 0.0
+
+    (result,) = Reader(answering(recognizer, change)).read(page)
+    assert (result.decoder, result.confidence) == ("lm", 0.5)
+    assert result.to_dict()["decoders"] == {"lm": 2}
+    (silent,) = Reader(answering(recognizer, lambda _, found: setattr(found, "text", ""))).read(
+        page
+    )
+    assert (silent.decoder, silent.confidence, silent.text) == (None, None, "")
+    assert (silent.status, silent.reason) == ("ok", "no text found")
+
+
+def test_lines_that_the_model_lost_are_told(page, recognizer):
+    texts = expected_texts(page, recognizer)
+    kinds = dict(zip(texts, ("loop", "unlike", ""), strict=True))
+
+    def change(strip, found):
+        found.written, found.fallback = "w" + found.text, kinds[found.text]
+        found.decoder = "ctc" if found.fallback else "lm"
+
+    (result,) = Reader(answering(recognizer, change)).read(page)
+    assert result.reason == "2 lines by the CTC head: 1 looped, 1 unlike"
+    assert (result.status, {line.status for line in result.lines}) == ("ok", {"ok"})
+    assert [line.fallback for line in result.lines] == ["loop", "unlike", ""]
+    assert result.written == join_lines(cut_page(page), ["w" + text for text in texts])
+    assert "written" not in result.to_dict()
+
+
+def test_marks_that_are_no_text_are_left_out_and_counted(page, recognizer):
+    texts = expected_texts(page, recognizer)
+
+    def change(strip, found):
+        found.confidence = 0.9 if found.text == texts[0] else 0.1
+        found.fallback = "" if found.text == texts[0] else "truncated"
+
+    answering(recognizer, change)
+    (result,) = Reader(recognizer, min_confidence=0.2).read(page)
+    assert result.text == texts[0]
+    assert (result.status, result.reason) == ("ok", "2 marks that are no text")
+    assert [(line.text, line.status) for line in result.lines[1:]] == [("", "ok")] * 2
+    assert result.confidence == pytest.approx(0.9)
+    (everything,) = Reader(recognizer).read(page)
+    assert texts[2] in everything.text
+    with pytest.raises(VaryError, match=r"give 0 \(keeps all\) to 1"):
+        Reader(recognizer, min_confidence=40)
+
+
+def test_strips_have_the_size_that_the_recognizer_wants(page, recognizer):
+    recognizer.strip_size = (32, 200)
+    (result,) = Reader(recognizer).read(page)
+    assert {strip.shape[0] for strip in recognizer.strips} == {32}
+    assert max(strip.shape[1] for strip in recognizer.strips) <= 200
+    assert len(result.lines) > len({line.line for line in result.lines})
 
 
 @pytest.mark.parametrize("status", ["truncated", "loop"])
@@ -283,8 +344,10 @@ def test_markdown_joins_the_lines_of_a_paragraph_and_shows_marks_as_text(draw_pa
 
 
 def test_the_confidence_of_a_page_weighs_by_characters():
-    lines = [LineResult((0, 0, 1, 1), "x" * 9, 1.0), LineResult((0, 0, 1, 1), "", 0.0)]
+    box = (0, 0, 1, 1)
+    lines = [LineResult(box, "x" * 9, 1.0), LineResult(box, "x", 0.0), LineResult(box, "", 0.0)]
     assert mean_confidence(lines) == pytest.approx(0.9)
+    assert mean_confidence(lines[2:]) is None
     assert mean_confidence([]) is None
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from vary.errors import VaryError
 from vary.model import (
@@ -14,6 +15,7 @@ from vary.model import (
 )
 from vary.model.tokenizer import END, IMAGE, PAD, train_tokenizer
 from vary.read.recognizer import (
+    Answer,
     StripRecognizer,
     judge,
     load_recognizer,
@@ -21,6 +23,7 @@ from vary.read.recognizer import (
     pick_device,
     pick_dtype,
 )
+from vary.read.scoring import TextScore
 from vary.vocabulary import ViTDetConfig
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
@@ -174,10 +177,43 @@ LINE = "the quick brown fox jumps over it"
 )
 def test_the_text_to_trust(answer, draft, ended, text, decoder, confidence):
     certainties = [0.9] * len(draft)
-    found = judge(answer, draft, certainties, ended=ended)
+    found = judge(Answer(answer, ended, True), draft, certainties)
     assert (found.text, found.decoder, found.status) == (text, decoder, "ok")
     assert found.draft == draft
     assert found.confidence == pytest.approx(confidence)
+
+
+@pytest.mark.parametrize(
+    ("answer", "draft", "ended", "fallback"),
+    [
+        (LINE, LINE, True, ""),
+        ("", "", True, ""),
+        (LINE + " over it" * 20, LINE, False, "loop"),
+        (LINE, LINE, False, "truncated"),
+        ("something else altogether", LINE, True, "unlike"),
+        ("invented", "", True, "unlike"),
+    ],
+)
+def test_what_was_wrong_with_the_models_text_is_kept_with_it(answer, draft, ended, fallback):
+    found = judge(Answer(answer, ended, True), draft, [0.9] * len(draft))
+    assert (found.written, found.fallback) == (answer, fallback)
+
+
+def test_the_more_probable_text_is_taken():
+    wrong = LINE.replace("quick", "quack")
+    found = judge(Answer(wrong, ended=True, is_likelier=False), LINE, [0.9] * len(LINE))
+    assert (found.text, found.decoder, found.fallback) == (LINE, "ctc", "improbable")
+    assert found.written == wrong
+    assert found.confidence == pytest.approx(0.9 * 32 / 33)
+
+
+def test_a_draft_that_the_model_would_write_is_not_written(strips, monkeypatch):
+    recognizer = StripRecognizer(*make())
+    greedy = [TextScore(-1.0, is_greedy=True)] * len(strips)
+    monkeypatch.setattr("vary.read.recognizer.score_texts", lambda *_: greedy)
+    monkeypatch.setattr(VaryForConditionalGeneration, "generate", None)
+    found = recognizer.read(strips)
+    assert [r.text for r in found] == [r.draft for r in found]
 
 
 def test_certainty_is_a_geometric_mean():
@@ -192,6 +228,7 @@ def test_a_checkpoint_is_read_back(tmp_path, strips):
     processor.save_pretrained(tmp_path)
     recognizer = load_recognizer(tmp_path, device="cpu", decoder="ctc")
     assert recognizer.tasks == ("ocr",)
+    assert recognizer.strip_size == (48, 256)
     assert recognizer.model.dtype == pick_dtype(torch.device("cpu"))
     recognizer.model.float()
     before = StripRecognizer(model, processor, "ctc").read(strips)
@@ -210,6 +247,36 @@ def test_a_model_that_reads_no_strips_is_refused(settings):
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(VaryError, match="holds no checkpoint that can be read"):
         load_recognizer(tmp_path, device="cpu")
+
+
+def _halve(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _drop_a_weight(path):
+    weights = load_file(path)
+    del weights[sorted(weights)[0]]
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "told"),
+    [
+        ("model.safetensors", _halve, "can be read"),
+        ("model.safetensors", _drop_a_weight, "weights are missing"),
+        ("config.json", _halve, "can be read"),
+        ("tokenizer.json", _halve, "can be read"),
+    ],
+)
+def test_a_damaged_checkpoint_is_told(tmp_path, name, damage, told):
+    model, processor = make()
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    damage(tmp_path / name)
+    with pytest.raises(VaryError, match=told) as caught:
+        load_recognizer(tmp_path, device="cpu")
+    assert str(tmp_path) in str(caught.value)
+    assert "copy it anew, or name another model" in str(caught.value)
 
 
 def test_devices():

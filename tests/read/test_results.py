@@ -47,7 +47,7 @@ def test_md_of_a_single_page_is_bare():
 def test_json_holds_every_page_with_its_number_and_decoders():
     lines = (
         LineResult((1, 2, 3, 4), "über", 0.87654, "lm", line=0),
-        LineResult((5, 6, 7, 8), "b", 0.5, "ctc", "truncated", line=1, paragraph=1, draft="x"),
+        LineResult((5, 6, 7, 8), "b", 0.5, "ctc", "ok", 1, 1, draft="x", fallback="truncated"),
     )
     pages = [*THREE, page(4, 4, lines=lines, confidence=0.123456, decoder="ctc", model="nano")]
     told = "".join(render_pages(pages, "json"))
@@ -67,7 +67,8 @@ def test_json_holds_every_page_with_its_number_and_decoders():
         "text": "b",
         "confidence": 0.5,
         "decoder": "ctc",
-        "status": "truncated",
+        "status": "ok",
+        "fallback": "truncated",
     }
 
 

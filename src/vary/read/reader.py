@@ -6,7 +6,7 @@ A page that cannot be read becomes a result that says why; no page is left out.
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +15,10 @@ from PIL import Image
 
 from vary.checkpoints import find_checkpoint
 from vary.errors import VaryError
+from vary.read.assembly import assemble_page, join_reasons
 from vary.read.cutting import CuttingConfig, PageLayout, cut_page, tile_strip
 from vary.read.documents import Document, DocumentConfig, open_document, select_pages
-from vary.read.joining import join_lines
-from vary.read.loops import find_repeated_lines
-from vary.read.results import (
-    DocumentResult,
-    LineResult,
-    PageResult,
-    Status,
-    escape_markdown,
-    mean_confidence,
-)
+from vary.read.results import DocumentResult, PageResult
 
 if TYPE_CHECKING:
     from vary.read.recognizer import LineRecognizer, Recognition
@@ -54,11 +46,14 @@ class Reader:
     """Reads documents from their pixels.
 
     Args:
-        recognizer: reads strips; `tasks` names what it was trained for.
+        recognizer: reads strips; `tasks` names what it was trained for, `strip_size` the height
+            of its strips and the width of the widest.
         batch_size: strips that go through the model together.
         model: what the results call the recognizer.
         documents: how large pages are rendered.
-        cutting: how pages are cut into lines.
+        cutting: how pages are cut into lines; None for strips of the recognizer's size.
+        min_confidence: a line below this is taken for a mark that is no text (leaves and gravel on
+            a photograph): its text is left out, and the page's `reason` counts these.
     """
 
     def __init__(
@@ -69,14 +64,18 @@ class Reader:
         model: str = "",
         documents: DocumentConfig | None = None,
         cutting: CuttingConfig | None = None,
+        min_confidence: float = 0.0,
     ) -> None:
         if batch_size < 1:
             raise VaryError(f"a batch size of {batch_size} reads nothing; give 1 or more")
+        if not 0 <= min_confidence <= 1:
+            raise VaryError(f"min_confidence is {min_confidence}; give 0 (keeps all) to 1")
         self.recognizer = recognizer
         self.batch_size = batch_size
         self.model = model
         self.documents = documents or DocumentConfig()
-        self.cutting = cutting or CuttingConfig()
+        self.cutting = cutting or _cutting_for(recognizer)
+        self.min_confidence = min_confidence
 
     @classmethod
     def from_pretrained(
@@ -85,8 +84,11 @@ class Reader:
         *,
         device: str = "auto",
         batch_size: int = DEFAULT_BATCH_SIZE,
+        min_confidence: float = 0.0,
     ) -> "Reader":
         """Return a reader with a bundled checkpoint or one of a folder.
+
+        Strips are cut to the size that the checkpoint was trained with.
 
         Raises:
             VaryError: there is no such checkpoint, or no such device.
@@ -95,7 +97,12 @@ class Reader:
         from vary.read.recognizer import load_recognizer  # noqa: PLC0415 - imports torch
 
         recognizer = load_recognizer(path, device)
-        return cls(recognizer, batch_size=batch_size, model=str(name_or_path))
+        return cls(
+            recognizer,
+            batch_size=batch_size,
+            model=str(name_or_path),
+            min_confidence=min_confidence,
+        )
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -167,8 +174,8 @@ class Reader:
         start = time.perf_counter()
         try:
             page.layout = cut_page(document.page(number), self.cutting)
-            if not page.layout.blank:
-                page.strips = [tile_strip(page.layout, tile) for tile in page.layout.tiles]
+            tiles = page.layout.tiles
+            page.strips = [tile_strip(page.layout, tile, self.cutting) for tile in tiles]
         except Exception as error:  # one page must not stop the others: the result says why
             page.failure = _reason(error)
         page.seconds = time.perf_counter() - start
@@ -218,84 +225,22 @@ class Reader:
         }
         if not page.failure:
             try:
-                return _assemble(page, head)
+                assert page.layout is not None
+                result = assemble_page(
+                    head, page.layout, page.recognitions, min_confidence=self.min_confidence
+                )
+                return replace(result, reason=join_reasons([page.note, result.reason]))
             except Exception as error:  # joining is ours, but a page that breaks it is not lost
                 page.failure = _reason(error)
-        return PageResult(**head, status="failed", reason=_join([page.note, page.failure]))
+        return PageResult(**head, status="failed", reason=join_reasons([page.note, page.failure]))
 
 
-def _assemble(page: _Page, head: dict[str, Any]) -> PageResult:
-    layout = page.layout
-    assert layout is not None
-    where: dict[str, Any] = {"size": layout.size, "angle_deg": layout.angle_deg}
-    if not page.recognitions:
-        status: Status = "blank" if layout.blank else "ok"
-        reasons = [page.note, "" if layout.blank else "no line of text was found"]
-        return PageResult(**head, **where, status=status, reason=_join(reasons))
-    texts = [recognition.text for recognition in page.recognitions]
-    repeats = find_repeated_lines(texts, [_ink_aspect(tile.ink) for tile in layout.tiles])
-    for index in repeats:
-        texts[index] = ""
-    lines = _lines(page, layout, texts, set(repeats))
-    status, reason = _page_status(lines)
-    return PageResult(
-        **head,
-        **where,
-        status=status,
-        reason=_join([page.note, reason]),
-        text=join_lines(layout, texts, style="lines"),
-        markdown=escape_markdown(join_lines(layout, texts, style="paragraphs")),
-        confidence=mean_confidence(lines),
-        decoder="ctc" if any(line.decoder == "ctc" for line in lines) else "lm",
-        lines=lines,
-        draft=join_lines(layout, [line.draft for line in lines], style="lines"),
-    )
-
-
-def _lines(
-    page: _Page, layout: PageLayout, texts: Sequence[str], repeats: set[int]
-) -> tuple[LineResult, ...]:
-    lines = []
-    for index, (tile, found) in enumerate(zip(layout.tiles, page.recognitions, strict=True)):
-        line = LineResult(
-            box=tile.ink,
-            text=texts[index],
-            confidence=float(found.confidence),
-            decoder=found.decoder,
-            status="loop" if index in repeats else found.status,
-            line=tile.line,
-            paragraph=tile.paragraph,
-            draft=found.draft,
-        )
-        lines.append(line)
-    return tuple(lines)
-
-
-def _page_status(lines: Sequence[LineResult]) -> tuple[Status, str]:
-    loops = [line.line + 1 for line in lines if line.status == "loop"]
-    truncated = [line.line + 1 for line in lines if line.status == "truncated"]
-    reasons = []
-    if loops:
-        reasons.append(f"a repetition was cut in line {_numbers(loops)}")
-    if truncated:
-        reasons.append(f"the text is longer than what may be written in line {_numbers(truncated)}")
-    status: Status = "loop" if loops else "truncated" if truncated else "ok"
-    return status, _join(reasons)
-
-
-def _numbers(numbers: Iterable[int], at_most: int = 10) -> str:
-    distinct = sorted(set(numbers))
-    more = f" and {len(distinct) - at_most} more" if len(distinct) > at_most else ""
-    return ", ".join(str(number) for number in distinct[:at_most]) + more
-
-
-def _ink_aspect(ink: tuple[int, int, int, int]) -> float:
-    x0, y0, x1, y1 = ink
-    return max(1, x1 - x0) / max(1, y1 - y0)
-
-
-def _join(reasons: Iterable[str]) -> str:
-    return "; ".join(reason for reason in reasons if reason)
+def _cutting_for(recognizer: "LineRecognizer") -> CuttingConfig:
+    size = getattr(recognizer, "strip_size", None)
+    if size is None:
+        return CuttingConfig()
+    height_px, width_px = size
+    return CuttingConfig(strip_height_px=height_px, strip_max_width_px=width_px)
 
 
 def _reason(error: Exception) -> str:

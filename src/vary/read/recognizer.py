@@ -15,10 +15,13 @@ from vary.errors import VaryError
 from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.model.modeling import EncodedImages
 from vary.read.loops import cut_loop
+from vary.read.scoring import ctc_log_probabilities, score_texts, select_images
 from vary.vocabulary.ctc import decode_greedy
 
 # Below this likeness of the model's text and the vocabulary's draft one of them has lost the line.
 _MIN_LIKENESS = 0.6
+# Why the draft stands for a line although the model was asked; empty where its text was taken.
+Fallback = Literal["", "loop", "truncated", "unlike", "improbable"]
 # A piece is at least about this wide: what bounds the length of an answer.
 _MIN_PIECE_PX = 6
 
@@ -35,6 +38,9 @@ class Recognition:
         status: ``truncated`` if the text has no end, ``loop`` if it repeats itself; with a CTC head
             neither occurs, because then its draft stands.
         draft: the CTC head's text.
+        written: the language model's text as it came, taken or not; empty if it was not asked.
+        fallback: what was wrong with it where it was not taken: it repeats itself, has no end,
+            is unlike the draft, or less probable than it.
     """
 
     text: str
@@ -42,6 +48,23 @@ class Recognition:
     confidence: float
     status: Literal["ok", "truncated", "loop"]
     draft: str
+    written: str = ""
+    fallback: Fallback = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the language model wrote on a strip.
+
+    Args:
+        text: its text.
+        ended: whether it came to an end.
+        is_likelier: whether model and CTC head together hold it at least as probable as the draft.
+    """
+
+    text: str
+    ended: bool
+    is_likelier: bool
 
 
 class LineRecognizer(Protocol):
@@ -60,6 +83,10 @@ class StripRecognizer:
         processor: the model's.
         decoder: ``lm`` lets the language model write; ``ctc`` stops at the vocabulary's draft,
             which is faster.
+
+    Attributes:
+        tasks: what the model was trained for.
+        strip_size: height of the strips and width of the widest, in pixels.
 
     Raises:
         VaryError: the model has no CTC head or does not read strips.
@@ -83,6 +110,7 @@ class StripRecognizer:
         self.decoder = decoder
         self.alphabet: str = alphabet
         self.tasks = tuple(model.config.tasks)
+        self.strip_size: tuple[int, int] = (rule.height, rule.width)
 
     @torch.inference_mode()
     def read(self, strips: Sequence[np.ndarray]) -> list[Recognition]:
@@ -104,11 +132,38 @@ class StripRecognizer:
                 Recognition(text, "ctc", mean_certainty(certainties), "ok", text)
                 for text, _, certainties in drafts
             ]
-        written = self._write(encoded, features["image_sizes"], texts)
+        answers = self._answer(encoded, features["image_sizes"], texts)
         return [
-            judge(answer, draft, certainties, ended=ended)
-            for (answer, ended), (draft, _, certainties) in zip(written, drafts, strict=True)
+            judge(answer, draft, certainties)
+            for answer, (draft, _, certainties) in zip(answers, drafts, strict=True)
         ]
+
+    def _answer(self, encoded: EncodedImages, sizes: Tensor, drafts: list[str]) -> list[Answer]:
+        """Return the language model's text of each strip.
+
+        A draft that the model would write itself is found in one pass over all strips; only the
+        others are written piece by piece, and then set against their drafts.
+        """
+        checked = score_texts(
+            self.model, self.processor, encoded, list(zip(drafts, drafts, strict=True))
+        )
+        answers = [Answer(draft, ended=True, is_likelier=True) for draft in drafts]
+        rest = [place for place, score in enumerate(checked) if not score.is_greedy]
+        if not rest:
+            return answers
+        part = select_images(encoded, rest)
+        own = [drafts[place] for place in rest]
+        written = self._write(part, sizes[rest], own)
+        texts = [text for text, _ in written]
+        scores = score_texts(self.model, self.processor, part, list(zip(own, texts, strict=True)))
+        seen = ctc_log_probabilities(part, texts, self.alphabet)
+        seen_drafts = ctc_log_probabilities(part, own, self.alphabet)
+        for number, place in enumerate(rest):
+            text, ended = written[number]
+            joint = scores[number].log_probability + seen[number]
+            joint_of_draft = checked[place].log_probability + seen_drafts[number]
+            answers[place] = Answer(text, ended=ended, is_likelier=joint >= joint_of_draft)
+        return answers
 
     def _write(
         self, encoded: EncodedImages, sizes: Tensor, drafts: list[str]
@@ -133,28 +188,43 @@ class StripRecognizer:
         return [(text, end in answer) for text, answer in zip(texts, answers, strict=True)]
 
 
-def judge(answer: str, draft: str, certainties: Sequence[float], *, ended: bool) -> Recognition:
+def judge(answer: Answer, draft: str, certainties: Sequence[float]) -> Recognition:
     """Return the text to trust, from the model's answer and the vocabulary's draft.
 
-    The model's text is taken unless it loops, does not end, or has little to do with the draft. A
-    strip on which the vocabulary finds no character is empty, whatever the model writes.
+    The model's text is taken unless it loops, does not end, has little to do with the draft, or is
+    less probable than it, to model and CTC head together (as hybrid CTC/attention decoding has it:
+    Watanabe et al., 10.1109/JSTSP.2017.2763455). A strip on which the vocabulary finds no character
+    is empty, whatever the model writes.
 
     Args:
-        answer: the language model's text.
+        answer: the language model's.
         draft: the CTC head's text.
         certainties: probability of each of the draft's characters.
-        ended: whether the answer has an end.
     """
+    text = answer.text
+    likeness = difflib.SequenceMatcher(None, text, draft, autojunk=False).ratio()
+    fallback = _find_fault(answer, draft, likeness)
     if not draft.strip():
-        return Recognition("", "ctc", 1.0 if not answer.strip() else 0.5, "ok", draft)
+        if not text.strip():
+            return Recognition("", "ctc", 1.0, "ok", draft, text)
+        return Recognition("", "ctc", 0.5, "ok", draft, text, fallback)
     certainty = mean_certainty(certainties)
-    likeness = difflib.SequenceMatcher(None, answer, draft, autojunk=False).ratio()
-    # What the draft repeats as well is printed so: the CTC head writes nothing that it does not see.
-    looped = cut_loop(answer)[1] and not cut_loop(draft)[1]
-    if ended and not looped and likeness >= _MIN_LIKENESS:
-        return Recognition(answer, "lm", certainty * likeness, "ok", draft)
+    if not fallback:
+        return Recognition(text, "lm", certainty * likeness, "ok", draft, text)
     # The draft stands for the line: what the model lost, the reader has not.
-    return Recognition(draft, "ctc", certainty * 0.5, "ok", draft)
+    agreement = likeness if fallback == "improbable" else 0.5
+    return Recognition(draft, "ctc", certainty * agreement, "ok", draft, text, fallback)
+
+
+def _find_fault(answer: Answer, draft: str, likeness: float) -> Fallback:
+    # What the draft repeats as well is printed so: the CTC head writes only what it sees.
+    if cut_loop(answer.text)[1] and not cut_loop(draft)[1]:
+        return "loop"
+    if not answer.ended:
+        return "truncated"
+    if likeness < _MIN_LIKENESS:
+        return "unlike"
+    return "" if answer.is_likelier else "improbable"
 
 
 def mean_certainty(certainties: Sequence[float]) -> float:
@@ -178,12 +248,35 @@ def load_recognizer(
         VaryError: an unknown device, or a folder without a model that reads strips.
     """
     where = pick_device(device)
-    try:
-        processor = VaryProcessor.from_pretrained(path)
-        model = VaryForConditionalGeneration.from_pretrained(path, dtype=pick_dtype(where))
-    except (OSError, KeyError, TypeError) as error:
-        raise VaryError(f"{path} holds no checkpoint that can be read: {error}") from error
+    model, processor = _load(path, pick_dtype(where))
     return StripRecognizer(model.to(where).eval(), processor, decoder)
+
+
+def _load(path: Path, dtype: torch.dtype) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
+    """Return what a folder holds; nothing is looked for anywhere else.
+
+    Raises:
+        VaryError: the folder is damaged or no checkpoint of Vary.
+    """
+    way_out = "copy it anew, or name another model"
+    try:
+        processor = VaryProcessor.from_pretrained(path, local_files_only=True)
+        model, told = VaryForConditionalGeneration.from_pretrained(
+            path, dtype=dtype, local_files_only=True, output_loading_info=True
+        )
+    # The libraries raise what the damage leads to, down to a bare Exception by tokenizers.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise VaryError(
+            f"{path} holds no checkpoint that can be read ({reason}); {way_out}"
+        ) from error
+    if told["missing_keys"]:
+        missing = sorted(told["missing_keys"])
+        raise VaryError(
+            f"{path} holds no whole checkpoint: {len(missing)} weights are missing, such as "
+            f"{missing[0]}; {way_out}"
+        )
+    return model, processor
 
 
 def pick_device(device: str) -> torch.device:

@@ -16,7 +16,7 @@ PAGE_BREAK = "\f"
 
 @dataclass(frozen=True)
 class LineResult:
-    """The text of one tile: a line, a part of a long line, or lines that could not be cut apart.
+    """The text of one tile: a line, or a part of a long one.
 
     Attributes:
         box: x0, y0, x1, y1 of the ink, half-open, in pixels of the page as it was read.
@@ -27,6 +27,8 @@ class LineResult:
         line: number of the visual line on the page, from 0; parts of a long line share it.
         paragraph: number of the paragraph on the page, from 0.
         draft: what the CTC head alone read.
+        written: what the language model alone wrote, whether its text was used or not.
+        fallback: why it was not: `loop`, `truncated`, `unlike` (the draft) or `improbable`; else empty.
     """
 
     box: tuple[int, int, int, int]
@@ -37,6 +39,8 @@ class LineResult:
     line: int = 0
     paragraph: int = 0
     draft: str = ""
+    written: str = ""
+    fallback: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,20 @@ class PageResult:
         input: the document's path, or what stands for it.
         page: number in the document, from 1.
         num_pages: of the document, however many were asked for.
-        status: `ok`; `blank` (no ink: not sent to the model); `truncated` (a line's text was
-            longer than what may be written); `loop` (a repetition was cut at its start); `failed`.
+        status: `ok`; `blank` (no ink, or none that may be text: not sent to the model);
+            `truncated` (a line's text was longer than what may be written); `loop` (a repetition
+            was cut at its start); `failed`.
         reason: why it is not `ok`, or what else to know; empty for most pages.
         text: one visual line per line, an empty line between paragraphs.
         markdown: paragraphs as lines of their own, hyphens at line ends undone.
-        confidence: mean of the lines' by characters; None for a page without lines.
-        decoder: `lm`, or `ctc` if that was used for any line; None for a page without lines.
+        confidence: mean of the lines' by characters; None for a page without text.
+        decoder: who wrote most of the characters, `lm` or `ctc`; None for a page without.
         seconds: spent on this page.
         size: width and height in pixels of the page as it was read; (0, 0) if it failed early.
         angle_deg: skew that was taken out; the boxes refer to the page after that.
         lines: in reading order.
         draft: the page's text by the CTC head alone, in the form of `text`.
+        written: the page's text by the language model alone, in the form of `text`.
         model: what read it.
     """
 
@@ -76,10 +82,12 @@ class PageResult:
     angle_deg: float = 0.0
     lines: tuple[LineResult, ...] = ()
     draft: str = ""
+    written: str = ""
     model: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the page as plain values, without what belongs to the document."""
+        told = with_text(self.lines)
         return {
             "page": self.page,
             "status": self.status,
@@ -87,7 +95,7 @@ class PageResult:
             "text": self.text,
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "decoder": self.decoder,
-            "decoders": dict(sorted(Counter(line.decoder for line in self.lines).items())),
+            "decoders": dict(sorted(Counter(line.decoder for line in told).items())),
             "seconds": round(self.seconds, 3),
             "size": list(self.size),
             "angle_deg": round(self.angle_deg, 3),
@@ -104,16 +112,22 @@ def _line_dict(line: LineResult) -> dict[str, Any]:
         "confidence": round(line.confidence, 4),
         "decoder": line.decoder,
         "status": line.status,
+        "fallback": line.fallback,
     }
 
 
 def mean_confidence(lines: Sequence[LineResult]) -> float | None:
-    """Return the mean confidence by characters (an empty line has one); None without lines."""
-    if not lines:
+    """Return the mean confidence by characters; None without text."""
+    told = with_text(lines)
+    if not told:
         return None
-    weights = [max(1, len(line.text)) for line in lines]
-    weighted = sum(weight * line.confidence for weight, line in zip(weights, lines, strict=True))
-    return weighted / sum(weights)
+    weighted = sum(len(line.text) * line.confidence for line in told)
+    return weighted / sum(len(line.text) for line in told)
+
+
+def with_text(lines: Iterable[LineResult]) -> list[LineResult]:
+    """Return the lines that say something."""
+    return [line for line in lines if line.text.strip()]
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,22 @@ class TextScore:
     is_greedy: bool
 
 
+def select_images(encoded: EncodedImages, places: Sequence[int]) -> EncodedImages:
+    """Return some of the images, in the order of their places."""
+    tokens = encoded.tokens.split(encoded.counts)
+    members = list(places)
+    return EncodedImages(
+        torch.cat([tokens[place] for place in members]),
+        [encoded.counts[place] for place in members],
+        None if encoded.ctc_logits is None else encoded.ctc_logits[members],
+        None if encoded.ctc_lengths is None else encoded.ctc_lengths[members],
+    )
+
+
 def score_texts(
     model: VaryForConditionalGeneration,
     processor: VaryProcessor,
     encoded: EncodedImages,
-    token_counts: Sequence[int],
     drafts_and_texts: Sequence[tuple[str, str]],
 ) -> list[TextScore]:
     """Return the language model's score of one text for each image, in one pass.
@@ -41,12 +52,11 @@ def score_texts(
         model: in evaluation mode.
         processor: the model's.
         encoded: the images.
-        token_counts: vision tokens of each image.
         drafts_and_texts: for each image the draft in its prompt, and the text to score.
     """
     end = processor.tokenizer.eos_token_id
     rows, places, targets = [], [], []
-    for count, (draft, text) in zip(token_counts, drafts_and_texts, strict=True):
+    for count, (draft, text) in zip(encoded.counts, drafts_and_texts, strict=True):
         prompt = processor.prompt_tokens(count, draft)
         target = [*processor.encode_plain([text])[0], end]
         positions = processor.prompt_positions(count, len(prompt))

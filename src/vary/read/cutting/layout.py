@@ -52,7 +52,8 @@ class Tile:
         block: tiles of one block belong to one run of a text column; in reading order.
         paragraph: running number of the paragraph, page-wide.
         line: running number of the visual line, page-wide; a line in two tiles keeps its number.
-        num_lines: more than 1 for a part that could not be cut further.
+        num_lines: always 1 from `cut_page`: what touches is given to the nearest line. For those
+            who make tiles of several lines themselves.
     """
 
     box: Box
@@ -70,7 +71,8 @@ class PageLayout:
     Attributes:
         tiles: in reading order.
         size: width and height in pixels.
-        blank: whether the page holds no ink (it is not to be sent to the model).
+        blank: whether the page holds no ink. A page of rules or pictures alone holds some, but
+            has no tiles either.
         angle_deg: the skew that was taken out, counter-clockwise.
         image: (H, W) uint8; dark ink on white: background flattened, inverted regions turned,
             ruling lines removed, deskewed.

@@ -26,10 +26,9 @@ class Segment:
     y0: int
     x1: int
     y1: int
-    num_lines: int = 1
 
     @classmethod
-    def of(cls, parts: Components, ids: np.ndarray, num_lines: int = 1) -> "Segment":
+    def of(cls, parts: Components, ids: np.ndarray) -> "Segment":
         """Return the segment of some parts."""
         return cls(
             ids,
@@ -37,7 +36,6 @@ class Segment:
             int(parts.y0[ids].min()),
             int(parts.x1[ids].max()),
             int(parts.y1[ids].max()),
-            num_lines,
         )
 
     @property

@@ -30,6 +30,15 @@ def _clean(grey: np.ndarray) -> tuple[np.ndarray, float]:
     return flatten(grey, em_px), em_px
 
 
+def _has_ink(grey: np.ndarray, flat: np.ndarray) -> bool:
+    """Tell whether anything but specks is darker than the paper, be it text, rules or pictures.
+
+    Cleaning empties dark shapes, so the page is looked at before and after.
+    """
+    masks = (grey < 0.8 * float(np.percentile(grey, 98)), ink_mask(flat))
+    return any(bool((Components.of(mask).area >= 2).any()) for mask in masks)
+
+
 def _text_parts(flat: np.ndarray) -> tuple[np.ndarray, Components, float]:
     """Return the page without rules, its parts that may be text, and the body text size."""
     mask = ink_mask(flat)
@@ -106,9 +115,11 @@ def cut_page(image: Image.Image | np.ndarray, config: CuttingConfig = _DEFAULT) 
     if angle:
         # Cleaned again, because filled boxes are only found when they lie straight.
         flat, _ = _clean(turn(grey, angle))
-    flat, parts, em_px = _text_parts(flat)
+    cleaned = flat
+    flat, parts, em_px = _text_parts(cleaned)
     if not len(parts):
-        return PageLayout((), (width, height), True, angle, np.full_like(full, 255))
+        blank = not _has_ink(grey, cleaned)
+        return PageLayout((), (width, height), blank, angle, np.full_like(full, 255))
     parts, tiles = _layout(parts, em_px, config)
     owner = owner_map(parts, tiles, flat.shape)
     cut = [tile for tile, _ in tiles]

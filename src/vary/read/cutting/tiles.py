@@ -10,6 +10,7 @@ from vary.read.cutting.layout import Box, CuttingConfig, PageLayout, Tile
 from vary.read.cutting.lines import Segment
 from vary.read.cutting.raster import Components, running_max
 
+_DEFAULT = CuttingConfig()
 _SAME_FONT = 0.12
 """Lines whose median letter height differs by less than this share are taken for one font."""
 _MIN_LIKES = 3
@@ -134,13 +135,8 @@ def line_tiles(
         for ids in _cut_long(parts, group, limit):
             ink = Segment.of(parts, ids)
             x0, x1 = round(ink.x0 - margin), round(ink.x1 + margin)
-            num_lines = max(segment.num_lines for segment in line)
-            tile = Tile(
-                (x0, y0, x1, y0 + round(height)),
-                (ink.x0, ink.y0, ink.x1, ink.y1),
-                *numbers,
-                num_lines,
-            )
+            box = (x0, y0, x1, y0 + round(height))
+            tile = Tile(box, (ink.x0, ink.y0, ink.x1, ink.y1), *numbers)
             tiles.append((tile, ids))
     return tiles
 
@@ -191,7 +187,7 @@ def _own_ink(layout: PageLayout, tile: Tile, crop: np.ndarray) -> np.ndarray:
     return np.where(near & (mine | (owner == 0)), crop, 255).astype(np.uint8)
 
 
-def tile_strip(layout: PageLayout, tile: Tile, height_px: int = 48) -> np.ndarray:
+def tile_strip(layout: PageLayout, tile: Tile, config: CuttingConfig = _DEFAULT) -> np.ndarray:
     """Return the tile as the strip that the recogniser reads: dark ink on white.
 
     Only the tile's own ink shows; descenders of the line above are whitened. Pale text is
@@ -200,15 +196,16 @@ def tile_strip(layout: PageLayout, tile: Tile, height_px: int = 48) -> np.ndarra
     Args:
         layout: the page as cut.
         tile: one of its tiles.
-        height_px: height of the strip; ink from ascender to descender takes 2/3 of it.
-    Returns: (height_px, W) uint8, W at most 32 times the height (1,536 for 48).
+        config: the strip's height and largest width; that which the page was cut by.
+    Returns: (H, W) uint8; ink from ascender to descender takes 2/3 of the height.
     """
     crop = _own_ink(layout, tile, _crop(layout.image, tile.box, 255))
     darkest = int(np.percentile(crop[crop < 222], 5)) if (crop < 222).any() else 0
     if darkest > _PALE_LEVEL:
         gain = (255 - _PALE_LEVEL) / (255 - darkest)
         crop = np.clip(255 - (255 - crop.astype(np.float32)) * gain, 0, 255).astype(np.uint8)
+    height_px = config.strip_height_px
     width = round(crop.shape[1] * height_px / crop.shape[0])
-    width = int(np.clip(width, 1, 32 * height_px))
+    width = int(np.clip(width, 1, config.strip_max_width_px))
     strip = Image.fromarray(crop).resize((width, height_px), Image.Resampling.BICUBIC)
     return np.asarray(strip)

@@ -1,0 +1,147 @@
+"""What was read on the strips of a page -> the page's result."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vary.read.cutting import PageLayout
+from vary.read.joining import join_lines
+from vary.read.loops import find_repeated_lines
+from vary.read.results import (
+    LineResult,
+    PageResult,
+    Status,
+    escape_markdown,
+    mean_confidence,
+    with_text,
+)
+
+if TYPE_CHECKING:
+    from vary.read.recognizer import Recognition
+
+_FALLBACKS = {
+    "loop": "looped",
+    "truncated": "without an end",
+    "unlike": "unlike",
+    "improbable": "less probable",
+}
+
+
+def assemble_page(
+    head: dict[str, Any],
+    layout: PageLayout,
+    recognitions: "Sequence[Recognition]",
+    *,
+    min_confidence: float = 0.0,
+) -> PageResult:
+    """Return the result of a page that was cut and read.
+
+    Args:
+        head: the fields that tell which page it is, and how long it took.
+        layout: the page as cut.
+        recognitions: one for each tile.
+        min_confidence: see `Reader`.
+    """
+    where: dict[str, Any] = {"size": layout.size, "angle_deg": layout.angle_deg}
+    if not layout.tiles:
+        reason = "no ink" if layout.blank else "no text found"
+        return PageResult(**head, **where, status="blank", reason=reason)
+    marks = {i for i, found in enumerate(recognitions) if found.confidence < min_confidence}
+    texts = ["" if i in marks else found.text for i, found in enumerate(recognitions)]
+    repeats = find_repeated_lines(texts, [_ink_aspect(tile.ink) for tile in layout.tiles])
+    for index in repeats:
+        texts[index] = ""
+    statuses = dict.fromkeys(marks, "ok") | dict.fromkeys(repeats, "loop")
+    lines = _lines(layout, recognitions, texts, statuses)
+    status, reason = _page_status(lines, len(marks))
+    return PageResult(
+        **head,
+        **where,
+        status=status,
+        reason=reason,
+        text=join_lines(layout, texts, style="lines"),
+        markdown=escape_markdown(join_lines(layout, texts, style="paragraphs")),
+        confidence=mean_confidence(lines),
+        decoder=_page_decoder(lines),
+        lines=lines,
+        draft=join_lines(layout, [line.draft for line in lines], style="lines"),
+        written=join_lines(layout, [line.written for line in lines], style="lines"),
+    )
+
+
+def _lines(
+    layout: PageLayout,
+    recognitions: "Sequence[Recognition]",
+    texts: Sequence[str],
+    statuses: dict[int, str],
+) -> tuple[LineResult, ...]:
+    """Return the lines with the page's own choice of text, and of status where it made one."""
+    lines = []
+    for index, (tile, found) in enumerate(zip(layout.tiles, recognitions, strict=True)):
+        line = LineResult(
+            box=tile.ink,
+            text=texts[index],
+            confidence=float(found.confidence),
+            decoder=found.decoder,
+            status=statuses.get(index, found.status),
+            line=tile.line,
+            paragraph=tile.paragraph,
+            draft=found.draft,
+            # Recognizers that do not draft and write have neither.
+            written=getattr(found, "written", ""),
+            fallback=getattr(found, "fallback", ""),
+        )
+        lines.append(line)
+    return tuple(lines)
+
+
+def _page_decoder(lines: Sequence[LineResult]) -> str | None:
+    lengths = Counter[str]()
+    for line in with_text(lines):
+        lengths[line.decoder] += len(line.text)
+    return max(sorted(lengths, reverse=True), key=lengths.__getitem__) if lengths else None
+
+
+def _page_status(lines: Sequence[LineResult], num_marks: int) -> tuple[Status, str]:
+    loops = [line.line + 1 for line in lines if line.status == "loop"]
+    truncated = [line.line + 1 for line in lines if line.status == "truncated"]
+    reasons = []
+    if loops:
+        reasons.append(f"a repetition was cut in line {_numbers(loops)}")
+    if truncated:
+        reasons.append(f"the text is longer than what may be written in line {_numbers(truncated)}")
+    reasons.append(_told_fallbacks(lines))
+    if num_marks:
+        reasons.append(
+            "1 mark that is no text" if num_marks == 1 else f"{num_marks} marks that are no text"
+        )
+    if not with_text(lines):
+        reasons.append("no text found")
+    status: Status = "loop" if loops else "truncated" if truncated else "ok"
+    return status, join_reasons(reasons)
+
+
+def _told_fallbacks(lines: Iterable[LineResult]) -> str:
+    """Return how many lines the language model lost, and how; empty if none."""
+    counts = Counter(line.fallback for line in with_text(lines) if line.fallback)
+    if not counts:
+        return ""
+    total = counts.total()
+    how = ", ".join(f"{counts[kind]} {told}" for kind, told in _FALLBACKS.items() if counts[kind])
+    return f"{total} line{'s' if total > 1 else ''} by the CTC head: {how}"
+
+
+def _numbers(numbers: Iterable[int], at_most: int = 10) -> str:
+    distinct = sorted(set(numbers))
+    more = f" and {len(distinct) - at_most} more" if len(distinct) > at_most else ""
+    return ", ".join(str(number) for number in distinct[:at_most]) + more
+
+
+def _ink_aspect(ink: tuple[int, int, int, int]) -> float:
+    x0, y0, x1, y1 = ink
+    return max(1, x1 - x0) / max(1, y1 - y0)
+
+
+def join_reasons(reasons: Iterable[str]) -> str:
+    """Return what there is to say, in one line."""
+    return "; ".join(reason for reason in reasons if reason)
