@@ -38,6 +38,7 @@ def main() -> int:
     )
     card = arguments.card.read_text(encoding="utf-8").replace("{facts}", facts)
     (beside / "README.md").write_text(card, encoding="utf-8")
+    weights.chmod(0o644)
     size = sum(path.stat().st_size for path in beside.iterdir())
     if size > _LARGEST_BYTES:
         print(f"{beside} has {size:,} bytes, more than {_LARGEST_BYTES:,}: not put in place")
