@@ -65,6 +65,14 @@ def test_frozen_parts_stay_in_evaluation_mode(objective):
     assert not module.model.vocabularies.training
 
 
+def test_the_fixed_encoder_of_writing_stays_in_evaluation_mode(objective):
+    vocabulary = objective("text").train().model.vocabularies[0]
+    assert vocabulary.net_2.training and vocabulary.net_3.training
+    others = [part for name, part in vocabulary.named_children() if name not in ("net_2", "net_3")]
+    assert others and not any(inner.training for part in others for inner in part.modules())
+    assert all(part.training for part in objective("both").train().modules())
+
+
 @pytest.mark.parametrize("kind", ["ctc", "text", "both"])
 def test_only_what_is_trained_is_in_the_optimizer(objective, tmp_path, kind):
     module = objective(kind, vocabulary_rate=0.1, weight_decay=0.5)
@@ -172,9 +180,19 @@ def test_drafts_are_shown_to_their_share(objective, batch, share, least, most):
     module = objective("text", draft_share=share)
     images = module.rule.normalise(batch["pixels"][:, None].expand(-1, 3, -1, -1))
     encoded = module.model.encode_images([images])
-    rng = np.random.default_rng(0)
-    drafts = [draft for _ in range(50) for draft in module._drafts(encoded, rng)]
+    rng, texts = np.random.default_rng(0), batch["texts"]
+    drafts = [draft for _ in range(50) for draft in module._drafts(encoded, texts, rng)]
     assert least <= sum(draft is not None for draft in drafts) <= most
+
+
+def test_good_drafts_are_nearly_the_truth(objective, batch):
+    module = objective("text", draft_share=1.0, good_draft_share=1.0)
+    images = module.rule.normalise(batch["pixels"][:, None].expand(-1, 3, -1, -1))
+    encoded = module.model.encode_images([images])
+    rng, texts = np.random.default_rng(0), batch["texts"]
+    drafts = [module._drafts(encoded, texts, rng) for _ in range(50)]
+    right = sum(draft == text for row in drafts for draft, text in zip(row, texts, strict=True))
+    assert 0.7 < right / (50 * len(texts)) < 1
 
 
 def test_the_ctc_loss_is_per_character(objective, batch):

@@ -55,13 +55,14 @@ class ReadingObjective(nn.Module):
             is_merging = ".net_2." in f".{name}" or ".net_3." in f".{name}"
             trained = {"ctc": not is_merging, "text": is_merging, "both": True}
             parameter.requires_grad = trained[self.stage.objective]
+        # Kept, since the trainer asks for training mode before every step.
+        self._fixed = [part for part in self.model.modules() if _is_fixed(part)]
 
     def train(self, mode: bool = True) -> "ReadingObjective":
-        """Set training mode; frozen parts stay in evaluation mode."""
+        """Set training mode; whatever holds nothing that is trained stays in evaluation mode."""
         super().train(mode)
-        for part in (self.model.vocabularies, self.model.projector, self.model.language_model):
-            if not any(parameter.requires_grad for parameter in part.parameters()):
-                part.eval()
+        for part in self._fixed:
+            part.eval()
         return self
 
     def forward(self, pixels: Tensor, texts: list[str], index: int) -> dict[str, Tensor]:
@@ -93,7 +94,7 @@ class ReadingObjective(nn.Module):
         self, images: Tensor, encoded: EncodedImages, texts: list[str], index: int
     ) -> Tensor:
         rng = sample_rng(self.seed, f"drafts/{self.stage.name}", index)
-        drafts = self._drafts(encoded, rng)
+        drafts = self._drafts(encoded, texts, rng)
         sizes = [tuple(images.shape[-2:])] * len(texts)
         counts = [self.processor.num_image_tokens(*size) for size in sizes]
         before = [
@@ -108,16 +109,19 @@ class ReadingObjective(nn.Module):
         output = self.model(vision_tokens=encoded.tokens, use_cache=False, **inputs)
         return output.loss
 
-    def _drafts(self, encoded: EncodedImages, rng: np.random.Generator) -> list[str | None]:
-        """Return the vocabulary's own draft for a share of the lines, with further faults."""
+    def _drafts(
+        self, encoded: EncodedImages, texts: list[str], rng: np.random.Generator
+    ) -> list[str | None]:
+        """Return drafts for a share of the lines: the vocabulary's own, or nearly the truth."""
         num_lines = len(encoded.counts)
         wanted = rng.random(num_lines) < self.stage.draft_share
         if encoded.ctc_logits is None or not wanted.any():
             return [None] * num_lines
         read = decode_greedy(encoded.ctc_logits.detach(), self.alphabet)
+        good = rng.random(num_lines) < self.stage.good_draft_share
         return [
-            spoil(text, self.alphabet, rng) if want else None
-            for (text, _, _), want in zip(read, wanted, strict=True)
+            spoil(text if is_good else draft, self.alphabet, rng, is_good=is_good) if want else None
+            for (draft, _, _), text, want, is_good in zip(read, texts, wanted, good, strict=True)
         ]
 
     def _training_rows(
@@ -148,6 +152,12 @@ class ReadingObjective(nn.Module):
         return torch.tensor(rows)
 
 
+def _is_fixed(module: nn.Module) -> bool:
+    """Return whether a module has parameters and none of them is trained."""
+    parameters = list(module.parameters())
+    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
+
+
 def ctc_loss(encoded: EncodedImages, texts: list[str], alphabet: str) -> Tensor:
     """Return the CTC loss of a batch in nats per character.
 
@@ -170,13 +180,20 @@ def ctc_loss(encoded: EncodedImages, texts: list[str], alphabet: str) -> Tensor:
     return summed / lengths.sum()
 
 
-def spoil(text: str, alphabet: str, rng: np.random.Generator) -> str:
+def spoil(text: str, alphabet: str, rng: np.random.Generator, *, is_good: bool = False) -> str:
     """Return a draft with characters dropped, doubled or exchanged, more in some lines than others.
 
     A vocabulary reads the lines that it learns from too well; without further faults the language
     model would learn to copy.
+
+    Args:
+        text: the draft.
+        alphabet: characters, the most common first, that others are exchanged for.
+        rng: where all faults come from.
+        is_good: few faults, as the vocabulary makes on pages that are easier than its training.
     """
-    rate = float(rng.choice([0.0, 0.03, 0.12], p=[0.7, 0.2, 0.1]))
+    rates = [0.0, 0.01, 0.03] if is_good else [0.0, 0.03, 0.12]
+    rate = float(rng.choice(rates, p=[0.5, 0.3, 0.2] if is_good else [0.7, 0.2, 0.1]))
     spoiled: list[str] = []
     for character in text:
         chance = rng.random() / rate if rate else 1.0

@@ -56,10 +56,12 @@ class DataRecipe:
 
     Args:
         text: folder of `.txt` files, one paragraph per line.
-        text_exclude: patterns of files left for validation.
+        text_exclude: patterns of files left for validation; where they match none, a fiftieth of
+            the paragraphs is left, by hash.
         fonts: font folders; none: the system's.
         font_exclude: patterns of families and files that are never used.
-        font_held_out: patterns of families left for validation.
+        font_held_out: patterns of families or files left for validation; where they match none, a
+            tenth of the families is left, by hash.
         line: how lines vary.
     """
 
@@ -86,7 +88,10 @@ class StageRecipe:
         decay_steps: steps of fall at the end.
         widths_px: widths of strips; all strips of a batch have one of them.
         batch_px: pixels of width in a batch: strips times width.
-        draft_share: share of lines that come with the vocabulary's own draft.
+        draft_share: share of lines that come with a draft.
+        good_draft_share: share of drafts that are nearly the truth instead of the vocabulary's own:
+            the lines of training are harder than print, so that its own drafts of them are worse
+            than those that it makes in reading.
         mask_share: share of the answer's tokens hidden from the next.
         ctc_weight: factor on the CTC loss under `both`.
         weight_decay: AdamW's, on matrices.
@@ -105,6 +110,7 @@ class StageRecipe:
     widths_px: tuple[int, ...] = (256, 384, 512, 640, 768, 1024, 1280)
     batch_px: int = 16384
     draft_share: float = 0.5
+    good_draft_share: float = 0.0
     mask_share: float = 0.3
     ctc_weight: float = 1.0
     weight_decay: float = 0.03
@@ -122,7 +128,9 @@ class StageRecipe:
             raise VaryError(f"a stage's name names a folder; {self.name!r} cannot be one")
         counts = {key: getattr(self, key) for key in ("steps", "validate_steps", "save_steps")}
         counts |= {"batch_px": self.batch_px, "widths_px": min(self.widths_px, default=0)}
-        shares = {key: getattr(self, key) for key in ("draft_share", "mask_share")}
+        shares = {
+            key: getattr(self, key) for key in ("draft_share", "good_draft_share", "mask_share")
+        }
         for key, count in counts.items():
             if count < 1:
                 raise VaryError(f"stage {self.name}: {key} must be at least 1, got {count}")
