@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import torch
 from rapidfuzz.distance import Levenshtein
 
+from vary.model.modeling import EncodedImages
+from vary.read.recognizer import StripRecognizer
 from vary.train.lines import LineBatches, build_renderer
 from vary.train.measure import Measure, character_errors
 from vary.train.objective import ReadingObjective
@@ -34,6 +37,30 @@ def test_the_same_lines_are_measured_each_time(tiny, built):
     assert objective.training
     drafting = ReadingObjective(*built, recipe.stages[0], "fp32", 1)
     assert measure(drafting) == {"ctc_error": first["ctc_error"]}
+
+
+def test_answers_are_bounded_as_in_reading(tiny, built, monkeypatch):
+    recipe = tiny()
+    lines = LineBatches(build_renderer(recipe.data, held_out=True), recipe.stages[0], 4, 1)
+    bounds = []
+    model, processor = built
+    generate = model.generate
+
+    def note(*inputs, max_new_tokens, **settings):
+        bounds.append(max_new_tokens)
+        return generate(*inputs, max_new_tokens=max_new_tokens, **settings)
+
+    monkeypatch.setattr(model, "generate", note)
+    objective = ReadingObjective(model, processor, recipe.stages[1], "fp32", 1)
+    batch = lines[0]
+    Measure([batch])(objective)
+    monkeypatch.setattr(StripRecognizer, "__init__", lambda self: None)
+    recognizer = StripRecognizer()
+    recognizer.model, recognizer.processor = model, processor
+    size = torch.tensor([[48, batch["pixels"].shape[2]]])
+    tokens = torch.zeros(processor.num_image_tokens(*size[0].tolist()), 32)
+    recognizer._write(EncodedImages(tokens, [len(tokens)]), size, [""])
+    assert len(bounds) == 3 and len(set(bounds)) == 1
 
 
 def test_what_is_read_rightly_has_no_errors(tiny, built, monkeypatch):

@@ -15,6 +15,13 @@ ENTRIES = [
 ]
 
 
+def test_a_torn_line_is_passed_over(tmp_path):
+    lines = [json.dumps(ENTRIES[0]), '{"stage": "draft", "st', json.dumps(ENTRIES[1])]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    plot_metrics(tmp_path / "metrics.jsonl", tmp_path / "metrics.png")
+    assert (tmp_path / "metrics.png").stat().st_size > 0
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, len(ENTRIES)])
 def test_any_number_of_points_is_drawn(tmp_path, count):
     lines = [json.dumps(entry) for entry in ENTRIES[:count]]

@@ -4,6 +4,8 @@ import functools
 import io
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -73,7 +75,10 @@ def test_a_run_leaves_what_it_depended_on(whole):
     assert set(facts["libraries"]) >= {"torch", "transformers", "accelerate", "tokenizers"}
     assert facts["vary"] == vary.__version__
     assert list(facts["fonts"]) == ["learned.ttf"]
-    assert all(len(digest) == 64 for digest in facts["fonts"].values())
+    assert list(facts["fonts_held_out"]) == ["held.ttf"]
+    assert list(facts["texts"]) == ["held.txt", "learned.txt"]
+    kinds = ("fonts", "fonts_held_out", "texts")
+    assert all(len(digest) == 64 for kind in kinds for digest in facts[kind].values())
 
 
 def test_a_run_leaves_losses_and_errors(whole):
@@ -109,6 +114,8 @@ def test_a_run_leaves_checkpoints_that_load(whole):
 
 def test_the_terminal_shows_parameters_losses_and_errors(whole, capsys):
     _, _, printed = whole
+    assert "text held out: 2 of 5 paragraphs" in printed
+    assert "fonts held out: " in printed
     assert "parameters trained" in printed
     assert "draft 4/4  loss" in printed
     assert "held out: ctc_error" in printed
@@ -141,6 +148,48 @@ def test_stopped_after_each_step_the_run_is_the_same(whole, tiny, tmp_path):
     for stage in ("draft", "read"):
         parts = (weights(folder / stage / "final") for folder in (tmp_path / "run", whole[1]))
         assert same_weights(*parts)
+
+
+def test_a_kill_while_a_checkpoint_is_written_costs_its_steps_alone(whole, tiny, tmp_path):
+    """Neither the torn checkpoint nor the torn line of the log stands in the way."""
+    folder = tmp_path / "run"
+    train(tiny(f"out={folder}"), max_minutes=0, console=quiet())
+    torn = folder / "draft" / "checkpoint-2"
+    torn.mkdir()
+    (torn / "model.safetensors").write_bytes(b"half")
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write('{"stage": "draft", "st')
+    train(tiny(f"out={folder}"), max_minutes=0, console=quiet())
+    assert (torn / "trainer_state.json").is_file()
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines[1] == '{"stage": "draft", "st'
+    assert json.loads(lines[2])["step"] == 2
+
+
+def test_going_on_takes_the_pieces_that_were_trained_on(tiny, tmp_path, monkeypatch):
+    train(tiny(f"out={tmp_path}"), max_minutes=0, console=quiet())
+    monkeypatch.setattr(vary.train.run, "build", None)
+    train(tiny(f"out={tmp_path}"), max_minutes=0, console=quiet())
+
+
+def test_without_matplotlib_there_is_no_picture_and_the_log_says_so_once(
+    tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    console = quiet()
+    train(tiny(f"out={tmp_path}", "stages.draft.steps=1"), console=console)
+    assert console.file.getvalue().count("no picture of the run: matplotlib is not installed") == 1
+    assert not (tmp_path / "metrics.png").exists()
+
+
+def test_training_needs_little():
+    """What machines for training need not have is not imported on the way."""
+    others = ("matplotlib", "pyarrow", "rapidfuzz", "pypdfium2", "fontTools")
+    code = f"import sys; sys.modules.update(dict.fromkeys({others}))\nimport vary.train.run"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_workers_make_no_difference(whole, tiny, tmp_path):

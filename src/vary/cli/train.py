@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from vary.errors import VaryError
 from vary.extras import require
 
 
@@ -21,21 +20,17 @@ def train(
     ] = None,
 ) -> None:
     """Train a model as a recipe says; the same command goes on after a stop."""
-    try:
-        for module in ("accelerate", "pyarrow", "matplotlib"):
-            require(module, extra="train")
-        from transformers.utils.logging import disable_progress_bar
+    require("accelerate", extra="train")
+    from transformers.utils.logging import disable_progress_bar
 
-        from vary.train.callbacks import RunDiverged
-        from vary.train.recipe import load_recipe
-        from vary.train.run import train as run
-    except VaryError as error:
-        typer.echo(f"vary train: {error}", err=True)
-        raise typer.Exit(2) from error
+    from vary.train.callbacks import RunDiverged
+    from vary.train.recipe import load_recipe
+    from vary.train.run import train as run
+
     disable_progress_bar()  # of loading weights; the run's log tells what matters
     try:
         finished = run(load_recipe(recipe, overrides or []), max_minutes)
     except RunDiverged as error:
-        typer.echo(f"vary train: {error}", err=True)
+        typer.echo(f"vary: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(str(finished))

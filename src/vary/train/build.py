@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from transformers import CONFIG_MAPPING
 
-from vary.data.corpus import TextCorpus
 from vary.data.engines.page.line_text import fold_text
 from vary.errors import VaryError
 from vary.model import (
@@ -19,26 +18,31 @@ from vary.model import (
 from vary.model.alignment import align_heads
 from vary.model.tokenizer import END, IMAGE, PAD, train_tokenizer
 from vary.train.recipe import ModelRecipe, Recipe, check_keys
+from vary.train.sources import split_text
 from vary.vocabulary import ViTDetConfig
 
 
 def build(recipe: Recipe, alphabet: str) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
-    """Return a recipe's model with initial weights (or those of `init`), and its processor.
+    """Return a recipe's model with initial weights, or that of `init`, and its processor.
+
+    Weights and tokenizer of `init` are taken as they are: no heads are aligned there.
 
     Args:
         recipe: what to build.
         alphabet: characters that the engine writes: the CTC alphabet, each a piece of its own.
 
     Raises:
-        VaryError: a field that the vocabulary's or the language model's configuration refuses.
+        VaryError: a field that the vocabulary's or the language model's configuration refuses, or
+            that the model of `init` has otherwise.
         InputError: no text to train the tokenizer on.
     """
-    if recipe.init:
-        return load(Path(recipe.init))
     spec = recipe.model
     _check_model_keys(spec)
-    corpus = TextCorpus.from_folder(Path(recipe.data.text), exclude=recipe.data.text_exclude)
-    texts = (fold_text(paragraph.text) for paragraph in corpus.paragraphs)
+    if recipe.init:
+        model, processor = load(Path(recipe.init))
+        _check_init(recipe, alphabet, model.config, processor)
+        return model, processor
+    texts = (fold_text(paragraph.text) for paragraph in split_text(recipe.data).learned.paragraphs)
     tokenizer = train_tokenizer(
         texts, spec.tokenizer.vocabulary_size, alphabet, spec.tokenizer.max_piece_chars
     )
@@ -94,6 +98,37 @@ def _check_model_keys(spec: ModelRecipe) -> None:
     defaults = CONFIG_MAPPING[model_type]()
     known = {"model_type", *defaults.to_dict(), *defaults.attribute_map}
     check_keys(spec.text, sorted(known), "recipe.model.text")
+
+
+def _check_init(
+    recipe: Recipe, alphabet: str, config: VaryConfig, processor: VaryProcessor
+) -> None:
+    """Refuse a checkpoint that is not the model of which the recipe speaks.
+
+    Raises:
+        VaryError: keys in which they differ.
+    """
+    spec = recipe.model
+    wanted = VaryConfig([ViTDetConfig(**spec.vocabulary, ctc_alphabet=alphabet)], spec.text)
+    names = set(inspect.signature(ViTDetConfig.__init__).parameters) - {"self", "kwargs"}
+    pairs = {
+        "vocabulary.": (names, wanted.vocabularies[0], config.vocabularies[0]),
+        "text.": (spec.text, wanted.text_config, config.text_config),
+        "image.": (spec.image, ImageRule(**spec.image), processor.image_processor.rules[0]),
+        "": (("answer_position",), spec, processor),
+    }
+    missing = object()
+    differing = [
+        f"{prefix}{name}"
+        for prefix, (keys, ours, theirs) in pairs.items()
+        for name in sorted(keys)
+        if getattr(ours, name, missing) != getattr(theirs, name, missing)
+    ]
+    if differing:
+        raise VaryError(
+            f"the model of init={recipe.init} has another {', '.join(differing)} than the recipe's "
+            "model; write into the recipe what the checkpoint has, or start without init"
+        )
 
 
 def load(folder: Path) -> tuple[VaryForConditionalGeneration, VaryProcessor]:

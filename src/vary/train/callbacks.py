@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -51,14 +52,24 @@ class Log(TrainerCallback):
         folder: of the run.
         console: where lines go.
         every: steps between lines.
+        draws: whether there is a picture; it needs matplotlib.
     """
 
-    def __init__(self, measure: Measure, folder: Path, console: Console, every: int = 25) -> None:
+    def __init__(
+        self,
+        measure: Measure,
+        folder: Path,
+        console: Console,
+        *,
+        every: int = 25,
+        draws: bool = True,
+    ) -> None:
         self.trainer: VaryTrainer | None = None
         self.measure = measure
         self.folder = folder
         self.console = console
         self.every = every
+        self.draws = draws
         self._since = time.monotonic()
         self._sums: dict[str, float] = {}
         self._steps = 0
@@ -143,9 +154,15 @@ class Log(TrainerCallback):
         self._append(entry)
         shown = "  ".join(f"{name} {value:.4f}" for name, value in measured.items())
         self.console.print(f"  held out: {shown}", highlight=False)
-        plot_metrics(self.folder / "metrics.jsonl", self.folder / "metrics.png")
+        if self.draws:
+            plot_metrics(self.folder / "metrics.jsonl", self.folder / "metrics.png")
         self._since += time.monotonic() - start
 
     def _append(self, entry: dict[str, Any]) -> None:
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"time": round(time.time(), 1), **entry}) + "\n")
+        line = json.dumps({"time": round(time.time(), 1), **entry}) + "\n"
+        with (self.folder / "metrics.jsonl").open("ab+") as stream:
+            # A lost machine may have left half a line, which must not spoil this one.
+            if stream.tell():
+                stream.seek(-1, os.SEEK_END)
+                line = line if stream.read() == b"\n" else f"\n{line}"
+            stream.write(line.encode())

@@ -1,6 +1,5 @@
 """Batches of line strips for training, a function of seed and index alone."""
 
-from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -8,13 +7,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject, sample_rng
 from vary.data.engines.page.line import LineImage, LineRenderer
 from vary.data.engines.page.line_text import LineTexts
-from vary.data.fonts import FontLibrary
 from vary.errors import VaryError
 from vary.train.recipe import DataRecipe, StageRecipe
+from vary.train.sources import FontSplit, TextSplit, split_fonts, split_text
 
 _MAX_TRIES = 1000
 
@@ -38,26 +36,19 @@ def build_renderer(data: DataRecipe, *, held_out: bool = False) -> LineRenderer:
 
     Raises:
         InputError: no fonts or no text.
-        VaryError: no text is named, or held-out lines are wanted and nothing is held out.
+        VaryError: no text is named, or all of it or of the fonts is held out.
     """
-    if not data.text:
-        raise VaryError("the recipe names no text; give a folder of .txt files: data.text=FOLDER")
-    text = Path(data.text)
-    folders = [Path(folder) for folder in data.fonts] or None
-    if held_out:
-        for key in ("text_exclude", "font_held_out"):
-            if not getattr(data, key):
-                raise VaryError(
-                    f"data.{key} is empty, so the run would be measured on what it learns from; "
-                    "name at least one pattern that leaves something for validation"
-                )
-        corpus = TextCorpus.from_folder(text, include=data.text_exclude)
-        fonts = FontLibrary.discover(folders, data.font_held_out, data.font_exclude)
-    else:
-        corpus = TextCorpus.from_folder(text, exclude=data.text_exclude)
-        left_out = (*data.font_exclude, *data.font_held_out)
-        fonts = FontLibrary.discover(folders, exclude=left_out)
-    return LineRenderer(LineTexts(corpus), fonts, data.line)
+    return make_renderers(data, split_text(data), split_fonts(data))[int(held_out)]
+
+
+def make_renderers(
+    data: DataRecipe, texts: TextSplit, fonts: FontSplit
+) -> tuple[LineRenderer, LineRenderer]:
+    """Return the renderer of a run's lines, and that of its held-out ones."""
+    return (
+        LineRenderer(LineTexts(texts.learned), fonts.learned, data.line),
+        LineRenderer(LineTexts(texts.held_out), fonts.held_out, data.line),
+    )
 
 
 class LineBatches(Dataset[LineBatch]):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vary.model.limits import max_answer_tokens
 from vary.train.lines import LineBatch
 from vary.train.objective import ReadingObjective
 from vary.vocabulary.ctc import decode_greedy
@@ -58,7 +59,7 @@ class Measure:
                 written = model.generate(
                     **{key: value.to(model.device) for key, value in prompts.items()},
                     vision_tokens=encoded.tokens,
-                    max_new_tokens=96,
+                    max_new_tokens=max_answer_tokens(images.shape[-1]),
                     do_sample=False,
                 )
                 answers = written[:, prompts["input_ids"].shape[1] :]

@@ -1,6 +1,7 @@
 """The picture of a run: losses, held-out errors and throughput against steps."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def plot_metrics(metrics: Path, picture: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - optional
     from matplotlib.figure import Figure  # noqa: PLC0415 - optional
 
-    entries = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    entries = list(_entries(metrics))
     figure = Figure(figsize=(8, 9), layout="constrained")
     FigureCanvasAgg(figure)
     starts = _stage_starts(entries)
@@ -43,6 +44,15 @@ def plot_metrics(metrics: Path, picture: Path) -> None:
             axes.legend()
     axes.set_xlabel("steps")
     figure.savefig(picture, dpi=110)
+
+
+def _entries(metrics: Path) -> Iterator[dict[str, Any]]:
+    """Yield a log's entries; a line that a lost machine left half written is passed over."""
+    for line in metrics.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
 
 
 def _stage_starts(entries: list[dict[str, Any]]) -> dict[str, int]:

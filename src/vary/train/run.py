@@ -1,27 +1,22 @@
 """A run: its folder, its stages in order, going on where it was, and the checkpoint at the end."""
 
-import importlib.metadata
-import json
-import sys
 from pathlib import Path
 
-import torch
-import yaml
 from rich.console import Console
-from transformers.trainer_utils import get_last_checkpoint
 
-from vary import __version__
-from vary.errors import VaryError
+from vary.errors import MissingExtraError
+from vary.extras import require
 from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.train.build import build, load
 from vary.train.callbacks import Log, TimeBudget
-from vary.train.lines import LineBatches, build_renderer
+from vary.train.folder import begin, last_checkpoint, save_checkpoint
+from vary.train.lines import LineBatches, make_renderers
 from vary.train.measure import Measure
 from vary.train.objective import ReadingObjective, parameter_counts
-from vary.train.recipe import Recipe, StageRecipe, recipe_to_dict
+from vary.train.recipe import Recipe, StageRecipe
+from vary.train.sources import split_fonts, split_text, text_hashes
 from vary.train.trainer import VaryTrainer, training_arguments
 
-_LIBRARIES = ("torch", "transformers", "accelerate", "numpy", "pillow", "tokenizers")
 _NUM_HELD_OUT_BATCHES = 3
 
 
@@ -29,7 +24,7 @@ def train(recipe: Recipe, max_minutes: float | None = None, console: Console | N
     """Train a recipe's stages, or go on with them, and return the finished checkpoint's folder.
 
     Each stage leaves `<stage>/checkpoint-<step>` while it runs and `<stage>/final` when it is done.
-    The run's folder holds the resolved recipe, versions and fonts before the first step.
+    The run's folder holds the resolved recipe, versions, fonts and texts before the first step.
 
     Args:
         recipe: what to do.
@@ -39,14 +34,22 @@ def train(recipe: Recipe, max_minutes: float | None = None, console: Console | N
     Returns: the last stage's `final` folder, or the run's folder if the time was used up before.
 
     Raises:
-        VaryError: the folder holds a run of another recipe.
+        VaryError: the folder holds a run of another recipe, or with other fonts or texts.
         InputError: text or fonts are missing.
     """
     console = console or Console(stderr=True)
     folder = recipe.run_folder
-    renderer = build_renderer(recipe.data)
-    held_out = build_renderer(recipe.data, held_out=True)
-    _begin(recipe, folder, renderer.fonts.hashes())
+    texts, fonts = split_text(recipe.data), split_fonts(recipe.data)
+    inputs = {
+        "fonts": fonts.learned.hashes(),
+        "fonts_held_out": fonts.held_out.hashes(),
+        "texts": text_hashes(Path(recipe.data.text)),
+    }
+    begin(recipe, folder, inputs)
+    for told in (texts.told, fonts.told):
+        console.print(told, markup=False, highlight=False)
+    draws = _can_draw(console)
+    renderer, held_out = make_renderers(recipe.data, texts, fonts)
     clock = TimeBudget(max_minutes)
     measured = LineBatches(held_out, recipe.stages[0], recipe.seed + 1, _NUM_HELD_OUT_BATCHES)
     measure = Measure([measured[number] for number in range(len(measured))])
@@ -57,10 +60,15 @@ def train(recipe: Recipe, max_minutes: float | None = None, console: Console | N
             console.print(f"{stage.name}: done before")
             model_and_processor = load(final)
             continue
+        last = last_checkpoint(folder / stage.name)
+        if last is not None:
+            # With its own processor: pieces trained anew need not be those that it was trained on.
+            model_and_processor = load(last)
         model, processor = model_and_processor or build(recipe, renderer.texts.alphabet)
         batches = LineBatches(renderer, stage, recipe.seed)
-        log = Log(measure, folder, console)
-        _run_stage(recipe, stage, (model, processor), batches, (clock, log))
+        log = Log(measure, folder, console, draws=draws)
+        trainer = _make_trainer(recipe, stage, (model, processor), batches, (clock, log))
+        trainer.train(resume_from_checkpoint=None if last is None else str(last))
         if clock.used_up:
             console.print(f"{stage.name}: time is used up; the same command goes on")
             return folder
@@ -69,65 +77,34 @@ def train(recipe: Recipe, max_minutes: float | None = None, console: Console | N
     return folder / recipe.stages[-1].name / "final"
 
 
-def _run_stage(
+def _make_trainer(
     recipe: Recipe,
     stage: StageRecipe,
     model_and_processor: tuple[VaryForConditionalGeneration, VaryProcessor],
     batches: LineBatches,
     callbacks: tuple[TimeBudget, Log],
-) -> None:
+) -> VaryTrainer:
     clock, log = callbacks
     objective = ReadingObjective(*model_and_processor, stage, recipe.precision, recipe.seed)
     counts = parameter_counts(objective)
     log.console.print(
         f"{stage.name}: {counts['trained']:,} parameters trained, {counts['frozen']:,} frozen"
     )
-    folder = recipe.run_folder / stage.name
     trainer = VaryTrainer(
         objective,
-        args=training_arguments(recipe, stage, folder),
+        args=training_arguments(recipe, stage, recipe.run_folder / stage.name),
         train_dataset=batches,
         callbacks=[clock, log],
     )
     log.trainer = trainer
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    return trainer
 
 
-def save_checkpoint(
-    model: VaryForConditionalGeneration, processor: VaryProcessor, folder: Path
-) -> None:
-    """Write model and processor to a folder that exists only when it is whole."""
-    beside = folder.with_name(folder.name + ".part")
-    model.save_pretrained(beside)
-    processor.save_pretrained(beside)
-    beside.rename(folder)
-
-
-def _begin(recipe: Recipe, folder: Path, fonts: dict[str, str]) -> None:
-    """Write what the run depends on, or check that it is the same run that goes on.
-
-    Raises:
-        VaryError: the folder holds a run whose model, data or seed are others.
-    """
-    resolved = recipe_to_dict(recipe)
-    kept = folder / "recipe.yaml"
-    if kept.is_file():
-        before = yaml.safe_load(kept.read_text(encoding="utf-8"))
-        changed = [key for key in ("model", "data", "seed", "init") if before[key] != resolved[key]]
-        if changed:
-            raise VaryError(
-                f"{folder} holds a run with another {', '.join(changed)}; go on with the same "
-                "recipe, or give another out=FOLDER"
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    kept.write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
-    facts = {
-        "vary": __version__,
-        "python": sys.version.split()[0],
-        "libraries": versions,
-        "threads": torch.get_num_threads(),
-        "fonts": fonts,
-    }
-    (folder / "run.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+def _can_draw(console: Console) -> bool:
+    """Return whether there can be a picture of the run; say so once if not."""
+    try:
+        require("matplotlib", extra="train")
+    except MissingExtraError as error:
+        console.print(f"no picture of the run: {error}", markup=False, highlight=False)
+        return False
+    return True
