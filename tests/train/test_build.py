@@ -1,10 +1,16 @@
+from pathlib import Path
+
 import pytest
 import torch
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from vary.errors import InputError, VaryError
+from vary.model.tokenizer import train_tokenizer
 from vary.train.build import build, load
-from vary.train.run import save_checkpoint
+from vary.train.folder import save_checkpoint
+from vary.train.recipe import load_recipe
+
+NANO = Path(__file__).parents[2] / "recipes" / "nano.yaml"
 
 
 def test_the_same_recipe_gives_the_same_weights(tiny, renderer, built):
@@ -29,6 +35,44 @@ def test_a_run_may_start_from_a_checkpoint(tiny, renderer, built, tmp_path):
     kept = started.state_dict()
     assert all(torch.equal(tensor, kept[name]) for name, tensor in model.state_dict().items())
     assert started.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("model.vocabulary.mlp_ratio=2.0", "another vocabulary.mlp_ratio than"),
+        ("model.text.attention_bias=true", "another text.attention_bias than"),
+        ("model.image.step_px=64", "another image.step_px than"),
+        ("model.answer_position=64", "another answer_position than"),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_refused(tiny, renderer, built, tmp_path, override, told):
+    save_checkpoint(*built, tmp_path / "final")
+    init = f"init={tmp_path / 'final'}"
+    with pytest.raises(VaryError, match=told):
+        build(tiny(init, override), renderer.texts.alphabet)
+    with pytest.raises(VaryError, match=r"another vocabulary\.ctc_alphabet than"):
+        build(tiny(init), renderer.texts.alphabet[:-1])
+
+
+def test_the_tokenizer_is_trained_on_what_is_not_held_out(tiny, renderer, monkeypatch):
+    seen = []
+
+    def train(texts, *sizes):
+        seen.extend(texts)
+        return train_tokenizer(seen, *sizes)
+
+    monkeypatch.setattr("vary.train.build.train_tokenizer", train)
+    build(tiny(), renderer.texts.alphabet)
+    assert len(seen) == 3
+    assert not any("Zebras" in text for text in seen)
+
+
+def test_the_recipe_of_nano_builds(sources, renderer):
+    recipe = load_recipe(NANO, [f"data.text={sources / 'text'}"])
+    model, processor = build(recipe, renderer.texts.alphabet)
+    assert processor.answer_position == recipe.model.answer_position
+    assert model.config.text_config.attention_bias
 
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path):
@@ -60,6 +104,7 @@ ALIGNED = (
     "model.align_heads=true",
     "model.text.attention_bias=true",
     "model.text.hidden_size=96",
+    "model.text.num_hidden_layers=2",
     "model.text.num_attention_heads=4",
     "model.text.num_key_value_heads=4",
 )
@@ -92,12 +137,20 @@ def test_aligned_heads_look_at_the_next_piece(tiny, renderer):
     [
         ("model.answer_position=null", "align_heads needs an answer_position"),
         ("model.text.attention_bias=false", "with attention_bias: true only"),
-        ("model.text.num_key_value_heads=2", "a key head of its own"),
+        ("model.text.hidden_size=88", "where they are 24 wide or more, these are 22"),
+        ("model.text.num_key_value_heads=2", "this has 2 layers, 4 heads, 2 for keys"),
     ],
 )
 def test_heads_that_cannot_be_aligned_are_told(tiny, renderer, override, told):
     with pytest.raises(VaryError, match=told):
         build(tiny(*ALIGNED, override), renderer.texts.alphabet)
+
+
+def test_an_image_must_end_before_the_place_of_the_draft(tiny, renderer):
+    _, processor = build(tiny("model.answer_position=64"), renderer.texts.alphabet)
+    assert processor.prompt_positions(30, 32) == [*range(31), 63]
+    with pytest.raises(ValueError, match="31 vision tokens does not fit .* at most 30 fit"):
+        processor.prompt_positions(31, 33)
 
 
 def test_text_is_needed_for_the_tokenizer(tiny, renderer, tmp_path):

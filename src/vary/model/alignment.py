@@ -34,8 +34,8 @@ def align_heads(language_model: PreTrainedModel, answer_position: int) -> None:
         answer_position: the processor's.
 
     Raises:
-        VaryError: the model has no such biases (`attention_bias: true` gives Llama's kind some), or
-            too few heads or layers.
+        VaryError: the model has no such biases (`attention_bias: true` gives Llama's kind some),
+            too few heads or layers, or heads that are too narrow.
     """
     config = language_model.config
     heads = config.num_attention_heads
@@ -62,7 +62,7 @@ def _projections(language_model: PreTrainedModel, layer: int) -> tuple[nn.Linear
     """Return a layer's maps to queries and keys.
 
     Raises:
-        VaryError: there are none, or they have no biases.
+        VaryError: there are none, they have no biases, or the heads have too few rotary pairs.
     """
     try:
         attention = language_model.model.layers[layer].self_attn
@@ -71,6 +71,13 @@ def _projections(language_model: PreTrainedModel, layer: int) -> tuple[nn.Linear
         raise VaryError("heads can be aligned in models of Llama's or Qwen's kind only") from error
     if query.bias is None or key.bias is None:
         raise VaryError("heads can be aligned with attention_bias: true only")
+    width = query.out_features // language_model.config.num_attention_heads
+    least = 2 * (max(*_SHARP_PAIRS, *_BROAD_PAIRS) + 1)
+    if width < least:
+        raise VaryError(
+            f"heads can be aligned where they are {least} wide or more, these are {width}; raise "
+            "hidden_size or head_dim, or take fewer heads"
+        )
     return query, key
 
 
