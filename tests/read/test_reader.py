@@ -197,15 +197,16 @@ def answering(recognizer, change):
     return recognizer
 
 
-def test_one_line_by_ctc_makes_the_page_ctc(page, recognizer):
+@pytest.mark.parametrize(("length", "decoder"), [(5, "lm"), (500, "ctc")])
+def test_the_page_is_by_who_wrote_most_of_its_characters(page, recognizer, length, decoder):
     last = expected_texts(page, recognizer)[-1]
 
     def change(strip, found):
         if found.text == last:
-            found.decoder, found.confidence = "ctc", 0.1
+            found.text, found.decoder, found.confidence = "x" * length, "ctc", 0.1
 
     (result,) = Reader(answering(recognizer, change)).read(page)
-    assert result.decoder == "ctc"
+    assert result.decoder == decoder
     assert [line.decoder for line in result.lines] == ["lm", "lm", "ctc"]
     lengths = [len(line.text) for line in result.lines]
     expected = (0.5 * sum(lengths[:-1]) + 0.1 * lengths[-1]) / sum(lengths)

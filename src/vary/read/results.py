@@ -28,7 +28,8 @@ class LineResult:
         paragraph: number of the paragraph on the page, from 0.
         draft: what the CTC head alone read.
         written: what the language model alone wrote, whether its text was used or not.
-        fallback: why it was not: `loop`, `truncated`, `unlike` (the draft) or `improbable`; else empty.
+        fallback: why it was not: `loop`, `truncated`, `unlike` (the draft), `improbable`; else
+            empty.
     """
 
     box: tuple[int, int, int, int]
