@@ -149,7 +149,7 @@ def test_heads_that_cannot_be_aligned_are_told(tiny, renderer, override, told):
 def test_an_image_must_end_before_the_place_of_the_draft(tiny, renderer):
     _, processor = build(tiny("model.answer_position=64"), renderer.texts.alphabet)
     assert processor.prompt_positions(30, 32) == [*range(31), 63]
-    with pytest.raises(ValueError, match="31 vision tokens does not fit .* at most 30 fit"):
+    with pytest.raises(ValueError, match=r"31 vision tokens does not fit .* at most 30 fit"):
         processor.prompt_positions(31, 33)
 
 
