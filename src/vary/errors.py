@@ -2,7 +2,7 @@
 
 
 class VaryError(ValueError):
-    """Something the user gave cannot be used; the message names it, what is allowed and the way out."""
+    """Something that the user gave cannot be used; the message names it and the way out."""
 
 
 class InputError(VaryError):

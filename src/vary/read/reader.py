@@ -42,6 +42,11 @@ class _Page:
     failure: str = ""
 
 
+# Of the marks that nano finds on photographs of nature four in five are below this, of 399 lines on
+# pages three, all of them noise.
+MIN_CONFIDENCE = 0.6
+
+
 class Reader:
     """Reads documents from their pixels.
 
@@ -84,7 +89,7 @@ class Reader:
         *,
         device: str = "auto",
         batch_size: int = DEFAULT_BATCH_SIZE,
-        min_confidence: float = 0.0,
+        min_confidence: float = MIN_CONFIDENCE,
     ) -> "Reader":
         """Return a reader with a bundled checkpoint or one of a folder.
 
