@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from vary.read.reader import Reader
+from vary.cli.read import load_reader
+from vary.read.reader import DEFAULT_BATCH_SIZE, Reader
 
 LIMIT_MIB = 3 * 1024
 NUM_WARM_UP_PAGES = 8  # two windows of the reader: from then on memory should stand still
@@ -123,7 +124,7 @@ def main() -> int:
     if options.fake:
         reader = Reader(FakeRecognizer(), model="fake")
     else:
-        reader = Reader.from_pretrained(options.model, device=options.device)
+        reader = load_reader(options.model, options.device, DEFAULT_BATCH_SIZE)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "long.pdf"
         write_pdf(path, options.pages)

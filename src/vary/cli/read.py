@@ -1,5 +1,6 @@
 """`vary read`: documents in, text out."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -94,6 +95,9 @@ def read(
 
 def load_reader(model: str, device: str, batch_size: int) -> "Reader":
     """Return the reader; imports torch."""
+    # Every shape of a matrix leaves a kernel in oneDNN's cache, and lines have many shapes: with
+    # its default of 1024 kernels a long document takes a gigabyte more.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
     from transformers.utils.logging import disable_progress_bar
 
     from vary.read.reader import Reader

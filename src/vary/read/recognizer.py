@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vary.errors import VaryError
 from vary.model import VaryForConditionalGeneration, VaryProcessor
+from vary.model.limits import max_answer_tokens
 from vary.model.modeling import EncodedImages
 from vary.read.loops import cut_loop
 from vary.read.scoring import ctc_log_probabilities, score_texts, select_images
@@ -22,8 +23,6 @@ from vary.vocabulary.ctc import decode_greedy
 _MIN_LIKENESS = 0.6
 # Why the draft stands for a line although the model was asked; empty where its text was taken.
 Fallback = Literal["", "loop", "truncated", "unlike", "improbable"]
-# A piece is at least about this wide: what bounds the length of an answer.
-_MIN_PIECE_PX = 6
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ class StripRecognizer:
         """
         prompts = self.processor.prompts(sizes.tolist(), drafts)
         start = prompts["input_ids"].shape[1]
-        limits = [8 + width // _MIN_PIECE_PX for width in sizes[:, 1].tolist()]
+        limits = [max_answer_tokens(width) for width in sizes[:, 1].tolist()]
         rows = self.model.generate(
             **{name: tensor.to(self.model.device) for name, tensor in prompts.items()},
             vision_tokens=encoded.tokens,
