@@ -203,14 +203,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if encoded is not None:
             vision_tokens = encoded.tokens
         if inputs_embeds is None:
-            if input_ids is None:
-                raise ValueError(
-                    "give input_ids or inputs_embeds; encode_images takes images alone"
-                )
-            inputs_embeds = self.get_input_embeddings()(input_ids)
-            if vision_tokens is not None:
-                is_vision = self._placeholders(input_ids)
-                inputs_embeds = scatter_vision_tokens(inputs_embeds, vision_tokens, is_vision)
+            inputs_embeds = self._embed(input_ids, vision_tokens)
         kwargs.pop("return_dict", None)
         output = self.language_model(
             inputs_embeds=inputs_embeds,
@@ -228,6 +221,15 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
             ctc_logits=encoded.ctc_logits if encoded else None,
             ctc_lengths=encoded.ctc_lengths if encoded else None,
         )
+
+    def _embed(self, input_ids: Tensor | None, vision_tokens: Tensor | None) -> Tensor:
+        """Return (B, S, D) embeddings of the text, the vision tokens in their places."""
+        if input_ids is None:
+            raise ValueError("give input_ids or inputs_embeds; encode_images takes images alone")
+        embeds: Tensor = self.get_input_embeddings()(input_ids)
+        if vision_tokens is None:
+            return embeds
+        return scatter_vision_tokens(embeds, vision_tokens, self._placeholders(input_ids))
 
     def _placeholders(self, input_ids: Tensor) -> Tensor:
         """Return (B, S) bool, True where a vision token belongs."""
