@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, CLIPVisionConfig, PreTrainedConfig, PreTrainedTokenizerFast
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    CLIPVisionConfig,
+    OPTForCausalLM,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+)
 
 from vary.model import VaryConfig, VaryForConditionalGeneration, VaryImageProcessor, VaryProcessor
 from vary.model.tokenizer import IMAGE, train_tokenizer
@@ -24,12 +32,76 @@ LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
     },
     "llama": {"intermediate_size": 48, "num_key_value_heads": 1, "bos_token_id": 0},
     "qwen2": {"intermediate_size": 48, "num_key_value_heads": 2, "bos_token_id": 0},
+    "qwen3": {
+        "intermediate_size": 48,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "bos_token_id": 0,
+    },
+    "granite": {
+        "intermediate_size": 48,
+        "num_key_value_heads": 1,
+        "bos_token_id": 0,
+        "embedding_multiplier": 3.0,
+        "logits_scaling": 4.0,
+        "residual_multiplier": 0.5,
+    },
+    "cohere": {
+        "intermediate_size": 48,
+        "num_key_value_heads": 1,
+        "bos_token_id": 0,
+        "logit_scale": 0.25,
+    },
 }
+# OPT-350M's ways: embeddings narrower than the layers, norms behind them.
+OPT_350M = {"word_embed_proj_dim": 12, "do_layer_norm_before": False}
 
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
     return train_tokenizer(TEXTS, vocabulary_size=340, alphabet=ALPHABET)
+
+
+@pytest.fixture
+def opt_tokenizer() -> PreTrainedTokenizerFast:
+    """OPT's kind of tokenizer: byte pairs, start and end are one token, no image tokens."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=["<s>", "<pad>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    made.train_from_iterator([*TEXTS, "harbour harbour the the"] * 3, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        bos_token="</s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+@pytest.fixture
+def make_opt() -> Callable[..., OPTForCausalLM]:
+    """Return a function that gives a tiny OPT with initial weights."""
+
+    def make(vocab_size: int = 500, **changes: Any) -> OPTForCausalLM:
+        fields = {
+            "vocab_size": vocab_size,
+            "hidden_size": 24,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 64,
+            **LANGUAGE_MODELS["opt"],
+            **changes,
+        }
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(AutoConfig.for_model("opt", **fields)).eval()
+
+    return make
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ from vary.model.configuration import VaryConfig
 from vary.model.images import ImageRule, VaryImageProcessor
 from vary.model.modeling import VaryForConditionalGeneration, VaryOutput
 from vary.model.processing import VaryProcessor
+from vary.model.tower import TowerConfig, TowerVocabulary
 from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
 
 AutoConfig.register(ViTDetConfig.model_type, ViTDetConfig, exist_ok=True)
 AutoModel.register(ViTDetConfig, ViTDetVocabulary, exist_ok=True)
+AutoConfig.register(TowerConfig.model_type, TowerConfig, exist_ok=True)
+AutoModel.register(TowerConfig, TowerVocabulary, exist_ok=True)
 AutoConfig.register(VaryConfig.model_type, VaryConfig, exist_ok=True)
 AutoModel.register(VaryConfig, VaryForConditionalGeneration, exist_ok=True)
 AutoModelForImageTextToText.register(VaryConfig, VaryForConditionalGeneration, exist_ok=True)
@@ -23,6 +26,8 @@ AutoProcessor.register(VaryConfig, VaryProcessor, exist_ok=True)
 
 __all__ = [
     "ImageRule",
+    "TowerConfig",
+    "TowerVocabulary",
     "VaryConfig",
     "VaryForConditionalGeneration",
     "VaryImageProcessor",

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from transformers import AutoConfig, PreTrainedConfig
 
+from vary.model.tower import TowerConfig
 from vary.vocabulary.configuration import ViTDetConfig
 
 Fusion = Literal["channel", "sum", "sequence"]
@@ -21,11 +22,24 @@ def config_from_dict(value: dict[str, Any] | PreTrainedConfig) -> PreTrainedConf
         return value
     fields = dict(value)
     model_type = fields.pop("model_type", None)
-    if model_type == ViTDetConfig.model_type:
-        return ViTDetConfig(**fields)
+    for own in (ViTDetConfig, TowerConfig):
+        if model_type == own.model_type:
+            return own(**fields)
     if model_type is None:
         raise ValueError("a part's configuration names no model_type")
     return AutoConfig.for_model(model_type, **fields)
+
+
+def vocabulary_config(value: dict[str, Any] | PreTrainedConfig) -> PreTrainedConfig:
+    """Return a vocabulary's configuration, which tells its `token_size` and `token_grid`.
+
+    A vision model of transformers that does not tell them becomes the network of a `TowerConfig`.
+
+    Raises:
+        ValueError: no `model_type`, or a network that cannot be a vocabulary.
+    """
+    config = config_from_dict(value)
+    return config if hasattr(config, "token_grid") else TowerConfig(config)
 
 
 class VaryConfig(PreTrainedConfig):
@@ -33,7 +47,7 @@ class VaryConfig(PreTrainedConfig):
 
     Args:
         vocabularies: one configuration (or its dictionary) per vision vocabulary, in the order of
-            their channels.
+            their channels; a vision model of transformers stands for its patches (`TowerConfig`).
         text_config: the language model's configuration: any causal LM of transformers.
         fusion: ``channel`` gives each vocabulary its own share of the width, tokens side by side
             (the paper's); ``sum`` adds full-width tokens; ``sequence`` puts them one after another.
@@ -41,6 +55,8 @@ class VaryConfig(PreTrainedConfig):
             the first.
         image_token_id: the placeholder that a vision token replaces (`<imgpad>`).
         tasks: what this model was trained to do (`ocr`, `markdown`, `chart`, ...).
+        **kwargs: transformers' own. `attn_implementation` goes to every part; a dictionary gives
+            `text_config` and `vocabularies` their own.
 
     Raises:
         ValueError: no vocabulary, an unknown fusion, or widths that do not add up.
@@ -62,7 +78,7 @@ class VaryConfig(PreTrainedConfig):
         **kwargs: Any,
     ) -> None:
         parts = [ViTDetConfig()] if vocabularies is None else vocabularies
-        self.vocabularies = [config_from_dict(part) for part in parts]
+        self.vocabularies = [vocabulary_config(part) for part in parts]
         self.text_config = config_from_dict(text_config or {"model_type": "opt"})
         self.fusion = fusion
         self.widths = widths
@@ -71,7 +87,6 @@ class VaryConfig(PreTrainedConfig):
         kwargs.setdefault("tie_word_embeddings", self.text_config.tie_word_embeddings)
         super().__init__(**kwargs)
         self._check()
-        self._pass_on_settings()
 
     def _check(self) -> None:
         if not self.vocabularies:
@@ -82,24 +97,36 @@ class VaryConfig(PreTrainedConfig):
             return
         if self.fusion != "channel":
             raise ValueError(f"widths belong to fusion='channel', not to {self.fusion!r}")
-        hidden = self.text_config.hidden_size
+        hidden = self.embedding_size
         if len(self.widths) != len(self.vocabularies) or sum(self.widths) != hidden:
             raise ValueError(
                 f"widths {self.widths} must be {len(self.vocabularies)} numbers that add up to the "
                 f"language model's width {hidden}"
             )
 
-    def _pass_on_settings(self) -> None:
-        """Give every part the attention setting that was asked for the whole."""
-        asked = getattr(self, "_attn_implementation_internal", None)
-        if asked is not None:
-            for part in [*self.vocabularies, self.text_config]:
-                part._attn_implementation = asked
+    @property
+    def _attn_implementation(self) -> str | None:
+        return self._attn_implementation_internal
+
+    @_attn_implementation.setter
+    def _attn_implementation(self, value: str | dict[str, Any] | None) -> None:
+        """Give every part the attention setting; transformers does so for `sub_configs` alone."""
+        PreTrainedConfig._attn_implementation.fset(self, value)
+        wanted = value.get("vocabularies") if isinstance(value, dict) else value
+        if wanted is not None:
+            for part in self.vocabularies:
+                part._attn_implementation = wanted
+
+    @property
+    def embedding_size(self) -> int:
+        """Width of the language model's embeddings; OPT-350M's are narrower than its layers."""
+        narrower = getattr(self.text_config, "word_embed_proj_dim", None)
+        return int(narrower or self.text_config.hidden_size)
 
     @property
     def channel_widths(self) -> list[int]:
         """Width of each vocabulary's tokens after its linear."""
-        hidden = self.text_config.hidden_size
+        hidden = self.embedding_size
         if self.fusion != "channel":
             return [hidden] * len(self.vocabularies)
         if self.widths is not None:

@@ -35,7 +35,11 @@ class Projector(nn.Module):
         Raises:
             ValueError: vocabularies of other token counts under `channel` or `sum`.
         """
-        mapped = [linear(part) for linear, part in zip(self.linears, tokens, strict=True)]
+        # A vocabulary may be of another precision than what it is put before.
+        mapped = [
+            linear(part.to(linear.weight.dtype))
+            for linear, part in zip(self.linears, tokens, strict=True)
+        ]
         if self.fusion == "sequence":
             return torch.cat(mapped, dim=-2)
         counts = [part.shape[-2] for part in mapped]

@@ -18,6 +18,7 @@ from transformers.utils import ModelOutput
 
 from vary.model.configuration import VaryConfig
 from vary.model.fusion import Projector, scatter_vision_tokens
+from vary.model.tower import TowerConfig, TowerVocabulary
 from vary.vocabulary import ViTDetConfig, ViTDetOutput, ViTDetVocabulary
 
 
@@ -64,9 +65,9 @@ class EncodedImages:
 
 def build_vocabulary(config: PreTrainedConfig) -> tuple[PreTrainedModel, int]:
     """Return a vocabulary with initial weights, and the width of its tokens."""
-    if isinstance(config, ViTDetConfig):
-        return ViTDetVocabulary(config), config.token_size
-    return AutoModel.from_config(config), int(config.hidden_size)
+    own = {ViTDetConfig: ViTDetVocabulary, TowerConfig: TowerVocabulary}.get(type(config))
+    vocabulary = AutoModel.from_config(config) if own is None else own(config)
+    return vocabulary, int(config.token_size)
 
 
 def pixel_names(num_vocabularies: int) -> list[str]:
@@ -105,6 +106,16 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self.projector = Projector(config, [size for _, size in built])
         self.language_model = AutoModelForCausalLM.from_config(config.text_config)
         self.post_init()
+
+    def set_attn_implementation(
+        self, attn_implementation: str | dict[str, Any], **kwargs: Any
+    ) -> None:
+        """Set the attention of every part; a dictionary's `vocabularies` is theirs alone."""
+        before = [part.config._attn_implementation for part in self.vocabularies]
+        super().set_attn_implementation(attn_implementation, **kwargs)
+        if isinstance(attn_implementation, dict):
+            for part, own in zip(self.vocabularies, before, strict=True):
+                part.set_attn_implementation(attn_implementation.get("vocabularies", own), **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
 
+from vary.model.configuration import Fusion, vocabulary_config
 from vary.model.images import Picture, VaryImageProcessor
+from vary.model.modeling import size_names
+from vary.model.prompts import find_form
 from vary.model.tokenizer import DRAFT_END, DRAFT_START, IMAGE, IMAGE_END, IMAGE_START
 from vary.vocabulary import ViTDetConfig
 from vary.vocabulary.arguments import refuse_unknown
@@ -24,45 +27,88 @@ class VaryProcessor(ProcessorMixin):
 
     Args:
         image_processor: one rule per vocabulary.
-        tokenizer: with the image tokens in it.
-        vocabulary: configuration of the first vocabulary as a dictionary; it tells how many tokens
-            an image of a size gives. None for the paper's 256 of any image.
+        tokenizer: with the image tokens in it; it is set to pad on the left, as generation wants.
+        vocabulary: configuration of the vocabulary as a dictionary, or a list of them, one for
+            each rule; it tells how many tokens an image of a size gives. Of a first vocabulary
+            alone the others are taken to give as many. None for the paper's 256 of any image.
         image_seq_length: tokens of an image where `vocabulary` is None.
         answer_position: position of every answer's first token, for models trained so; the draft
             starts at half of it. With rotary positions the n-th piece of image, draft and answer
             then stand at fixed distances, by which a small model learns to read much sooner. None
             for positions that just count on.
+        prompt_form: what stands around image and answer: ``paper`` or ``code``, see
+            `vary.model.prompts`.
+        fusion: the model's; under ``sequence`` the tokens of all vocabularies are counted.
+
+    Raises:
+        VaryError: an unknown prompt form.
 
     Source: paper 3.2 (prompt of Vary-tiny); drafts are ours.
     """
 
     attributes = ["image_processor", "tokenizer"]
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - transformers saves what is no keyword-only argument
         self,
         image_processor: VaryImageProcessor | None = None,
         tokenizer: PreTrainedTokenizerBase | None = None,
-        vocabulary: dict[str, Any] | None = None,
+        vocabulary: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
         image_seq_length: int = 256,
         answer_position: int | None = None,
+        prompt_form: str = "paper",
+        fusion: Fusion = "channel",
         **kwargs: Any,
     ) -> None:
         self.answer_position = answer_position
         self.vocabulary = vocabulary
         self.image_seq_length = image_seq_length
-        self._sizes = ViTDetConfig(**vocabulary) if vocabulary else None
+        self.fusion = fusion
+        self.prompt_form = prompt_form
+        self._form = find_form(prompt_form)
+        given = [vocabulary] if isinstance(vocabulary, dict) else vocabulary or []
+        self._vocabularies = [
+            vocabulary_config({"model_type": ViTDetConfig.model_type, **part}) for part in given
+        ]
         super().__init__(image_processor, tokenizer, **kwargs)
+        if tokenizer is not None:
+            tokenizer.padding_side = "left"
 
-    def num_image_tokens(self, height: int, width: int) -> int:
-        """Return how many vision tokens an image of this many pixels gives."""
-        if self._sizes is None:
+    def num_image_tokens(self, *size: int) -> int:
+        """Return how many vision tokens an image gives.
+
+        Args:
+            *size: height and width in pixels for the first vocabulary, and those for the others;
+                they may be left out where the others resize every image to one size.
+
+        Raises:
+            ValueError: vocabularies of other token counts where these must be equal, or a size
+                that a vocabulary cannot take.
+        """
+        if not self._vocabularies:
             return self.image_seq_length
-        rows, columns = self._sizes.token_grid(height, width)
-        return rows * columns
+        pairs = [*zip(size[::2], size[1::2], strict=True)]
+        known = len(pairs)
+        pairs.extend((rule.height, rule.width) for rule in self.image_processor.rules[known:])
+        counts = []
+        for vocabulary, pair in zip(self._vocabularies, pairs, strict=False):
+            rows, columns = vocabulary.token_grid(*pair)
+            counts.append(rows * columns)
+        if self.fusion == "sequence":
+            return sum(counts)
+        if len(set(counts)) > 1:
+            raise ValueError(
+                f"the vocabularies give {' and '.join(map(str, counts))} tokens of one image; "
+                f"fusion={self.fusion!r} needs equal numbers: change the image rules or use "
+                "fusion='sequence'"
+            )
+        return counts[0]
 
     def prompt(self, num_tokens: int, draft: str | None = None) -> str:
-        """Return the text before the answer for an image of so many tokens."""
-        image = f"{IMAGE_START}{IMAGE * num_tokens}{IMAGE_END}"
+        """Return the text before the answer for an image of so many tokens.
+
+        A start token, which some forms have, is not in it.
+        """
+        image = f"{IMAGE_START}{IMAGE * num_tokens}{IMAGE_END}{self._form.after_image}"
         return image if draft is None else f"{image}{DRAFT_START}{draft}{DRAFT_END}"
 
     def __call__(
@@ -94,14 +140,20 @@ class VaryProcessor(ProcessorMixin):
                 "an earlier reader made of the pictures goes into drafts"
             )
         features = self.image_processor(images)
-        sizes = features["image_sizes"].tolist()
+        names = size_names(len(self.image_processor.rules))
+        sizes = torch.cat([features[name] for name in names], dim=1).tolist()
         features.update(self.prompts(sizes, drafts))
         return features
 
     def prompts(
         self, sizes: Sequence[Sequence[int]], drafts: Sequence[str | None] | None = None
     ) -> dict[str, Tensor]:
-        """Return `input_ids`, `attention_mask` and `position_ids` of images of these sizes."""
+        """Return `input_ids`, `attention_mask` and `position_ids` of images of these sizes.
+
+        Args:
+            sizes: for each image what `num_image_tokens` takes.
+            drafts: see `__call__`.
+        """
         drafts = drafts or [None] * len(sizes)
         counts = [self.num_image_tokens(*size) for size in sizes]
         rows = [
@@ -115,11 +167,12 @@ class VaryProcessor(ProcessorMixin):
         return padded
 
     def prompt_tokens(self, num_tokens: int, draft: str | None = None) -> list[int]:
-        """Return the tokens of `prompt`, the draft as plain text whatever stands in it.
+        """Return the tokens before the answer, the draft as plain text whatever stands in it.
 
         A draft that is too long for its place before `answer_position` is cut.
         """
-        (image,) = self.encode([self.prompt(num_tokens)])
+        start_tokens = self._form.start_tokens(self.tokenizer)
+        image = [*start_tokens, *self.encode([self.prompt(num_tokens)])[0]]
         if draft is None:
             return image
         start, end = self.tokenizer.convert_tokens_to_ids([DRAFT_START, DRAFT_END])
@@ -138,15 +191,22 @@ class VaryProcessor(ProcessorMixin):
         """
         if self.answer_position is None:
             return list(range(length))
-        half, image_length = self.answer_position // 2, num_tokens + 2
+        half = self.answer_position // 2
+        around = 2 + len(self._form.start_tokens(self.tokenizer)) + len(self._after_image_tokens())
+        image_length = num_tokens + around
         if image_length > half:
             raise ValueError(
                 f"an image of {num_tokens} vision tokens does not fit before the draft, which "
                 f"starts at {half} (half of answer_position {self.answer_position}); at most "
-                f"{half - 2} fit: give a smaller image, or a larger answer_position in training"
+                f"{half - around} fit: give a smaller image, or a larger answer_position in "
+                "training"
             )
         counted = [*range(image_length), *range(half, half + length - image_length)]
         return [*counted[:-1], self.answer_position - 1]
+
+    def _after_image_tokens(self) -> list[int]:
+        text = self._form.after_image
+        return self.encode([text])[0] if text else []
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text; names of special tokens in it become these tokens."""
@@ -159,6 +219,66 @@ class VaryProcessor(ProcessorMixin):
                 "input_ids"
             ]
         )
+
+    def answer_tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each answer as it follows its prompt, the end token last.
+
+        The text is taken as it stands on a page, see `encode_plain`.
+        """
+        behind = self.encode([self._form.after_answer])[0] if self._form.after_answer else []
+        end = self.tokenizer.eos_token_id
+        return [[*tokens, *behind, end] for tokens in self.encode_plain(texts)]
+
+    def decode_answers(self, rows: Tensor | Sequence[Sequence[int]], **kwargs: Any) -> list[str]:
+        """Return the text of each answer; the inverse of `answer_tokens`.
+
+        What stands behind the first end token is left out, and so is the text that the prompt's
+        form puts before it. An answer that was cut off stays as it is.
+
+        Args:
+            rows: tokens behind the prompts.
+            **kwargs: passed on to the tokenizer's `decode`.
+        """
+        given = rows.tolist() if isinstance(rows, Tensor) else [list(row) for row in rows]
+        end = self.tokenizer.eos_token_id
+        texts = []
+        for row in given:
+            has_ended = end in row
+            tokens = row[: row.index(end)] if has_ended else row
+            text = self.tokenizer.decode(tokens, **{"skip_special_tokens": True, **kwargs})
+            texts.append(text.removesuffix(self._form.after_answer) if has_ended else text)
+        return texts
+
+    def post_process_image_text_to_text(
+        self,
+        generated_outputs: Tensor | Sequence[Sequence[int]],
+        skip_special_tokens: bool = True,
+        **kwargs: Any,
+    ) -> list[str]:
+        """Return the text of each answer; prompts before them are left out.
+
+        Args:
+            generated_outputs: what `generate` gives, or the part of it behind the prompts.
+            skip_special_tokens: False for all that stands there, prompt and special tokens too.
+            **kwargs: passed on to the tokenizer's `decode`.
+        """
+        if not skip_special_tokens:
+            return list(self.tokenizer.batch_decode(generated_outputs, **kwargs))
+        is_tensor = isinstance(generated_outputs, Tensor)
+        rows = generated_outputs.tolist() if is_tensor else list(generated_outputs)
+        return self.decode_answers([self._without_prompt(list(row)) for row in rows], **kwargs)
+
+    def _without_prompt(self, row: list[int]) -> list[int]:
+        """Return what stands behind a row's prompt; the row itself if it has none."""
+        names = [IMAGE_START, IMAGE_END, DRAFT_START, DRAFT_END]
+        start, end, draft_start, draft_end = self.tokenizer.convert_tokens_to_ids(names)
+        if start not in row or end not in row[row.index(start) :]:
+            return row
+        rest = row[row.index(end, row.index(start)) + 1 :]
+        rest = rest[len(self._after_image_tokens()) :]
+        if rest[:1] == [draft_start] and draft_start is not None and draft_end in rest:
+            rest = rest[rest.index(draft_end) + 1 :]
+        return rest
 
 
 def pad_left(rows: Sequence[Sequence[int]], pad: int) -> dict[str, Tensor]:

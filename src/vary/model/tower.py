@@ -1,0 +1,151 @@
+"""Vision models of transformers (CLIP, SigLIP, ...) as vocabularies: a token for each patch."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
+
+from vary.vocabulary.arguments import refuse_unknown
+from vary.vocabulary.configuration import Pair, as_pair
+from vary.vocabulary.vitdet import PASSED_BY_TRANSFORMERS
+
+
+class TowerConfig(PreTrainedConfig):
+    """A vision model of transformers, and which of its layers gives the tokens.
+
+    Args:
+        network: the vision model's configuration (or its dictionary), with `image_size`,
+            `patch_size` and `hidden_size`.
+        layer: whose output the tokens are: -1 for the network's own, -2 for the layer before the
+            last (Vary-base's of CLIP), and so on.
+
+    Raises:
+        ValueError: a network that is not cut into patches, or a layer that it does not have.
+
+    Source: paper 3.3; the layer is that of the authors' code.
+    """
+
+    model_type = "vary_tower"
+    sub_configs = {"network": AutoConfig}
+
+    def __init__(
+        self,
+        network: dict[str, Any] | PreTrainedConfig | None = None,
+        layer: int = -1,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(network, PreTrainedConfig):
+            fields = {"model_type": "clip_vision_model", **(network or {})}
+            network = AutoConfig.for_model(**fields)
+        self.network = network
+        self.layer = layer
+        super().__init__(**kwargs)
+        self._check()
+
+    def _check(self) -> None:
+        for name in ("image_size", "patch_size", "hidden_size", "num_hidden_layers"):
+            if not hasattr(self.network, name):
+                raise ValueError(
+                    f"{self.network.model_type} has no {name}: a vision model that gives a token "
+                    "for each patch of an image of one size is wanted, such as clip_vision_model"
+                )
+        depth = self.network.num_hidden_layers
+        if not -depth <= self.layer <= -1:
+            raise ValueError(
+                f"layer must be one of -1 (the last) to {-depth} (the first) of "
+                f"{self.network.model_type}, got {self.layer}"
+            )
+
+    @property
+    def image_size(self) -> Pair:
+        """Height and width in pixels that the network takes."""
+        return as_pair(self.network.image_size, "image_size")
+
+    @property
+    def token_size(self) -> int:
+        """Width of a vision token."""
+        return int(self.network.hidden_size)
+
+    def token_grid(self, height: int, width: int) -> Pair:
+        """Return rows and columns of vision tokens of an image of this many pixels.
+
+        Raises:
+            ValueError: another size than the network's.
+        """
+        if (height, width) != self.image_size:
+            raise ValueError(
+                f"an image of {height}x{width} px does not fit {self.network.model_type}, which "
+                f"takes {self.image_size[0]}x{self.image_size[1]} px; change the image rule"
+            )
+        patch = as_pair(self.network.patch_size, "patch_size")
+        return height // patch[0], width // patch[1]
+
+
+class TowerVocabulary(PreTrainedModel):
+    """A vision model of transformers whose patches are the vision tokens.
+
+    A class token, and whatever else stands before the patches, is left out, so that the number of
+    tokens follows from the image's size.
+
+    Source: paper 3.3 (CLIP beside the new vocabulary).
+    """
+
+    config_class = TowerConfig
+    base_model_prefix = ""
+    main_input_name = "pixel_values"
+    input_modalities = ("image",)
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__(config)
+        self.network = AutoModel.from_config(config.network)
+        self.post_init()
+
+    @classmethod
+    def from_network(cls, network: PreTrainedModel, layer: int = -1) -> "TowerVocabulary":
+        """Return a vocabulary of a vision model, its weights kept.
+
+        Args:
+            network: such as `CLIPVisionModel.from_pretrained(...)`.
+            layer: see `TowerConfig`.
+
+        Raises:
+            ValueError: see `TowerConfig`.
+        """
+        # Made without memory; its only parameters are the network's, which replace them.
+        with torch.device("meta"):
+            vocabulary = cls(TowerConfig(network.config, layer))
+        vocabulary.network = network
+        return vocabulary.train(network.training)
+
+    def forward(self, pixel_values: Tensor, **kwargs: Any) -> BaseModelOutput:
+        """Return (B, N, C) tokens of (B, channels, H, W) pixels, row by row.
+
+        Args:
+            pixel_values: normalised as the network wants them.
+            **kwargs: what transformers passes to any model, without effect.
+
+        Raises:
+            ValueError: a size that the network cannot take, or fewer outputs than patches.
+            TypeError: an argument that is not known.
+        """
+        refuse_unknown("TowerVocabulary", kwargs, PASSED_BY_TRANSFORMERS)
+        rows, columns = self.config.token_grid(pixel_values.shape[-2], pixel_values.shape[-1])
+        is_last = self.config.layer == -1
+        output = self.network(
+            pixel_values=pixel_values.to(self.network.dtype), output_hidden_states=not is_last
+        )
+        tokens = output.last_hidden_state if is_last else output.hidden_states[self.config.layer]
+        before = tokens.shape[1] - rows * columns
+        if before < 0:
+            raise ValueError(
+                f"{self.config.network.model_type} gives {tokens.shape[1]} outputs for an image of "
+                f"{rows * columns} patches; as a vocabulary it must give one for each"
+            )
+        return BaseModelOutput(last_hidden_state=tokens[:, before:])
