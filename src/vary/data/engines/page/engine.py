@@ -1,11 +1,11 @@
-"""The `page` engine: whole pages, tiles of a few lines, and single lines, from text and fonts."""
+"""The `page` engine: pages, tiles of a few lines, lines, and blocks, from text and fonts."""
 
 import hashlib
 import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject
+from vary.data.engines.page.block import BlockComposer, BlockConfig
 from vary.data.engines.page.compose import ComposedPage, Composer, compose_tile
 from vary.data.engines.page.content import (
     PLAIN_BULLET,
@@ -38,10 +39,10 @@ from vary.data.fonts import FontLibrary
 from vary.data.schema import Sample, Word
 from vary.errors import VaryError
 
-Kind = Literal["page", "tile", "line"]
+Kind = Literal["page", "tile", "line", "block"]
 CJK_LANGUAGES = frozenset({"zh", "ja"})
 # About how many characters a sample of a kind has.
-LENGTH_HINTS: dict[str, int] = {"page": 2500, "tile": 180, "line": 60}
+LENGTH_HINTS: dict[str, int] = {"page": 2500, "tile": 180, "line": 60}  # blocks: by index
 FEWEST_WORDS = 3
 # Reading cuts strips of at most 1536 px; a line is up to a percent wider than it is asked for.
 MAX_STRIP_PX = 1520
@@ -54,7 +55,7 @@ class PageConfig:
     Attributes:
         text: a folder of ``*.txt`` files, one paragraph per line.
         fonts: font folders; None: the system's.
-        kind: page, tile (2-4 lines) or line.
+        kind: page, tile (2-4 lines), line, or block (words or lines on a canvas).
         language: of the text; zh and ja are broken by the character.
         target: ``lines`` or ``paragraphs``, see `page_text`.
         dpi: least and greatest resolution.
@@ -62,6 +63,7 @@ class PageConfig:
         sizes: allowed page sizes, keys of `PAGE_SIZES_PT`.
         include_text, exclude_text: patterns of file names in `text`.
         include_fonts, exclude_fonts: patterns of families or file names.
+        block: sizes of blocks; without effect on other kinds.
     """
 
     text: Path
@@ -76,6 +78,7 @@ class PageConfig:
     exclude_text: tuple[str, ...] = ()
     include_fonts: tuple[str, ...] = ()
     exclude_fonts: tuple[str, ...] = ()
+    block: BlockConfig = field(default_factory=BlockConfig)
 
     def __post_init__(self) -> None:
         _check_choice("kind", [self.kind], get_args(Kind))
@@ -93,8 +96,16 @@ class PageConfig:
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What all kinds of sample have of their own."""
+class Drawn:
+    """A sample before it is encoded: for a training that is fed directly.
+
+    Attributes:
+        image: grey (``L``) or ``RGB``.
+        text: the target.
+        words: with their boxes, in the order of the text.
+        source: the file that the text was taken from.
+        meta: how it looks.
+    """
 
     image: Image.Image
     text: str
@@ -119,6 +130,7 @@ class PageEngine:
         self._line_renderer: LineRenderer | None = None
         if config.kind == "line":
             self._line_renderer = LineRenderer(LineTexts(corpus), fonts)
+        self._composer = BlockComposer(config.block, corpus, fonts, cjk=self._cjk)
         self.name = "page" if config.kind == "page" else f"page-{config.kind}"
 
     @classmethod
@@ -135,6 +147,8 @@ class PageEngine:
     def config(self) -> dict[str, Any]:
         """Return the options, and text and fonts by their hashes instead of their places."""
         places = {"text", "fonts"}
+        if self.options.kind != "block":
+            places.add("block")
         options = {name: v for name, v in asdict(self.options).items() if name not in places}
         digest = hashlib.sha256()
         for paragraph in self.corpus.paragraphs:
@@ -145,18 +159,19 @@ class PageEngine:
             "fonts": self.fonts.hashes(),
         }
 
-    def length_hint(self, index: int) -> int:  # noqa: ARG002 - all samples of a kind are alike
-        """Return about how many characters a sample has."""
+    def length_hint(self, index: int) -> int:
+        """Return about how many characters a sample has; all samples but blocks are alike."""
+        if self.options.kind == "block":
+            return self._composer.length_hint(index)
         return LENGTH_HINTS[self.options.kind]
 
     def sample(self, index: int, rng: np.random.Generator) -> Sample:
-        """Return a sample; it depends on the generator alone, the index is in the name only.
+        """Return a sample; the index is in its name, and of a block it tells the size.
 
         Raises:
             Reject: no face has the glyphs, or nothing fits on the page.
         """
-        make = {"page": self._page, "tile": self._tile, "line": self._line}[self.options.kind]
-        made = make(rng)
+        made = self.draw(index, rng)
         return Sample(
             id="",
             images=(encode_png(made.image, f"{self.name}-{index}.png"),),
@@ -169,7 +184,18 @@ class PageEngine:
             meta=json.dumps(made.meta, sort_keys=True, ensure_ascii=False),
         )
 
-    def _page(self, rng: np.random.Generator) -> _Made:
+    def draw(self, index: int, rng: np.random.Generator) -> Drawn:
+        """Return what `sample` encodes, for a training that needs no file.
+
+        Raises:
+            Reject: as `sample`.
+        """
+        if self.options.kind == "block":
+            return self._block(index, rng)
+        make = {"page": self._page, "tile": self._tile, "line": self._line}[self.options.kind]
+        return make(rng)
+
+    def _page(self, rng: np.random.Generator) -> Drawn:
         style = draw_page_style(rng, self._choices(self.options.columns))
         paragraphs, source = self._draw_text(rng, _capacity(style, cjk=self._cjk))
         text = "".join(paragraphs)
@@ -182,7 +208,7 @@ class PageEngine:
         page = Composer(style, writer, setter, rng).compose()
         return self._drawn(page, setter, source, _describe(style, faces))
 
-    def _tile(self, rng: np.random.Generator) -> _Made:
+    def _tile(self, rng: np.random.Generator) -> Drawn:
         """Return a few lines of a paragraph as they stand in a column."""
         style = draw_page_style(rng, self._choices((1,)))
         paragraphs, source = self._draw_text(rng, 1)
@@ -191,7 +217,20 @@ class PageEngine:
         page = compose_tile(style, faces, paragraphs[0], setter, rng)
         return self._drawn(page, setter, source, _describe(style, faces))
 
-    def _line(self, rng: np.random.Generator) -> _Made:
+    def _block(self, index: int, rng: np.random.Generator) -> Drawn:
+        """Return words or lines on a canvas."""
+        setter = Typesetter(self.fonts)
+        page, source, style, faces = self._composer.compose(index, setter, rng)
+        image, words = draw_page(page, setter)
+        meta = {
+            "body_px": round(self._composer.shape(index).body_px, 2),
+            "align": style.align,
+            "font": f"{faces.body.family} {faces.body.style}",
+            "lines": len(list(page.lines())),
+        }
+        return Drawn(image, page_text(page, self.options.target), tuple(words), source, meta)
+
+    def _line(self, rng: np.random.Generator) -> Drawn:
         """Return a strip as `LineRenderer` draws it; its boxes are as high as the strip."""
         assert self._line_renderer is not None
         line = self._line_renderer.draw_whole(rng, MAX_STRIP_PX)
@@ -202,17 +241,17 @@ class PageEngine:
         )
         names = (f"{face.family} {face.style}" for face in line.faces)
         meta = dict(zip(("font", "second_font"), names, strict=False))
-        return _Made(Image.fromarray(line.strip), line.text, words, ", ".join(line.sources), meta)
+        return Drawn(Image.fromarray(line.strip), line.text, words, ", ".join(line.sources), meta)
 
     def _drawn(
         self, page: ComposedPage, setter: Typesetter, source: str, meta: dict[str, Any]
-    ) -> _Made:
+    ) -> Drawn:
         if sum(len(line.words) for line in page.lines()) < FEWEST_WORDS:
             raise Reject("nothing fits on the page")
         image, words = draw_page(page, setter)
         roles = Counter(paragraph.role for paragraph in page.paragraphs)
         meta |= {"blocks": dict(sorted(roles.items())), "lines": len(list(page.lines()))}
-        return _Made(image, page_text(page, self.options.target), tuple(words), source, meta)
+        return Drawn(image, page_text(page, self.options.target), tuple(words), source, meta)
 
     @property
     def _cjk(self) -> bool:
