@@ -170,6 +170,7 @@ def tiny_fields(sources: Path) -> dict[str, Any]:
         "precision": "fp32",
         "num_workers": 0,
         "model": {
+            "ctc_head": True,
             "vocabulary": {
                 "image_size": [48, 256],
                 "patch_size": [16, 8],

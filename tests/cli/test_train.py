@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import vary.train.run
 from vary.cli.main import app
-from vary.train.callbacks import RunDiverged
+from vary.train.guard import RunDiverged
 
 NANO = Path(__file__).parents[2] / "recipes" / "nano.yaml"
 RUN_VARY = "import sys; from vary.cli.main import main; sys.argv[0] = 'vary'; main()"

@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 import vary.train.run
 from vary.errors import VaryError
 from vary.train.build import load
-from vary.train.callbacks import Log, RunDiverged
+from vary.train.guard import RunDiverged
+from vary.train.log import Log
 from vary.train.objective import ReadingObjective
 from vary.train.recipe import load_recipe
 from vary.train.run import train
@@ -88,7 +89,7 @@ def test_a_run_leaves_losses_and_errors(whole):
     assert all(math.isfinite(e["loss"]) for e in entries(folder, "loss"))
     rates = [e["learning_rate"] for e in entries(folder, "loss")]
     assert rates == pytest.approx([0, 1e-3, 1e-3, 1e-3, 0, 1e-3, 5e-4])
-    assert all(e["strip_px_per_second"] > 0 for e in entries(folder, "loss"))
+    assert all(e["samples_per_second"] > 0 for e in entries(folder, "loss"))
     measured = entries(folder, "ctc_error")
     assert [(e["stage"], e["step"]) for e in measured] == [("draft", 4), ("read", 3)]
     assert "text_error" not in measured[0]

@@ -23,7 +23,7 @@ def train(
     require("accelerate", extra="train")
     from transformers.utils.logging import disable_progress_bar
 
-    from vary.train.callbacks import RunDiverged
+    from vary.train.guard import RunDiverged
     from vary.train.recipe import load_recipe
     from vary.train.run import train as run
 

@@ -4,82 +4,137 @@ import inspect
 from pathlib import Path
 
 import torch
-from transformers import CONFIG_MAPPING
-
-from vary.data.engines.page.line_text import fold_text
-from vary.errors import VaryError
-from vary.model import (
-    ImageRule,
-    VaryConfig,
-    VaryForConditionalGeneration,
-    VaryImageProcessor,
-    VaryProcessor,
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
 )
+
+from vary.errors import VaryError
+from vary.model import ImageRule, VaryConfig, VaryForConditionalGeneration, VaryProcessor
 from vary.model.alignment import align_heads
-from vary.model.tokenizer import END, IMAGE, PAD, train_tokenizer
-from vary.train.recipe import ModelRecipe, Recipe, check_keys
-from vary.train.sources import split_text
-from vary.vocabulary import ViTDetConfig
+from vary.model.building import add_image_tokens, build_vary, interpolate_positions
+from vary.model.configuration import config_from_dict
+from vary.model.tokenizer import train_tokenizer
+from vary.train.recipe import ModelRecipe, Recipe
+from vary.train.sources import Materials
+from vary.train.strict import check_keys
+from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
 
 
-def build(recipe: Recipe, alphabet: str) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
+def build(
+    recipe: Recipe, materials: Materials
+) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
     """Return a recipe's model with initial weights, or that of `init`, and its processor.
 
     Weights and tokenizer of `init` are taken as they are: no heads are aligned there.
 
     Args:
         recipe: what to build.
-        alphabet: characters that the engine writes: the CTC alphabet, each a piece of its own.
+        materials: texts, which the tokenizer is trained on and the alphabet comes from.
 
     Raises:
         VaryError: a field that the vocabulary's or the language model's configuration refuses, or
-            that the model of `init` has otherwise.
+            that the model of `init` has otherwise; weights that do not fit or are not there.
         InputError: no text to train the tokenizer on.
     """
     spec = recipe.model
     _check_model_keys(spec)
+    alphabet = materials.alphabet if spec.ctc_head or not spec.language_model else ""
     if recipe.init:
         model, processor = load(Path(recipe.init))
         _check_init(recipe, alphabet, model.config, processor)
         return model, processor
-    texts = (fold_text(paragraph.text) for paragraph in split_text(recipe.data).learned.paragraphs)
-    tokenizer = train_tokenizer(
-        texts, spec.tokenizer.vocabulary_size, alphabet, spec.tokenizer.max_piece_chars
-    )
-    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (END, PAD, IMAGE)}
-    try:
-        vocabulary = ViTDetConfig(**spec.vocabulary, ctc_alphabet=alphabet)
-        config = VaryConfig(
-            [vocabulary],
-            {
-                **spec.text,
-                "vocab_size": len(tokenizer),
-                "bos_token_id": None,
-                "eos_token_id": ids[END],
-                "pad_token_id": ids[PAD],
-            },
-            image_token_id=ids[IMAGE],
-            tasks=recipe.tasks,
-        )
-        images = VaryImageProcessor([ImageRule(**spec.image)])
-    except (TypeError, ValueError) as error:
-        raise VaryError(f"the recipe's model cannot be built: {error}") from error
     torch.manual_seed(recipe.seed)
-    model = VaryForConditionalGeneration(config)
+    try:
+        language_model, tokenizer = (
+            _pretrained(spec) if spec.language_model else _initial(spec, materials, alphabet)
+        )
+        own = alphabet if spec.ctc_head else None
+        encoder = _encoder(spec, ViTDetConfig(**spec.vocabulary, ctc_alphabet=own))
+        model, processor = build_vary(
+            [encoder],
+            language_model,
+            tokenizer,
+            image_rules=[ImageRule(**spec.image)] if spec.image else None,
+            tasks=recipe.tasks,
+            prompt_form=spec.prompt_form,
+        )
+    except (TypeError, ValueError) as error:
+        if isinstance(error, VaryError):
+            raise
+        raise VaryError(f"the recipe's model cannot be built: {error}") from error
     if spec.align_heads:
         if spec.answer_position is None:
             raise VaryError("align_heads needs an answer_position")
         align_heads(model.language_model, spec.answer_position)
-    model.generation_config.eos_token_id = ids[END]
-    model.generation_config.pad_token_id = ids[PAD]
-    model.generation_config.do_sample = False
-    processor = VaryProcessor(
-        images,
-        tokenizer,
-        vocabulary=vocabulary.to_dict(),
-        answer_position=spec.answer_position,
-    )
+    processor.answer_position = spec.answer_position
     return model, processor
+
+
+def _initial(
+    spec: ModelRecipe, materials: Materials, alphabet: str
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return a language model with random weights, and a tokenizer trained on the texts."""
+    tokenizer = train_tokenizer(
+        materials.plain_texts(),
+        spec.tokenizer.vocabulary_size,
+        alphabet,
+        spec.tokenizer.max_piece_chars,
+    )
+    config = config_from_dict(
+        {
+            **spec.text,
+            "vocab_size": len(tokenizer),
+            "bos_token_id": None,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        }
+    )
+    return AutoModelForCausalLM.from_config(config), tokenizer
+
+
+def _pretrained(spec: ModelRecipe) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return a language model with its weights and tokenizer, image tokens and positions added.
+
+    Raises:
+        VaryError: it is neither in a folder nor to be had by its name.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(spec.language_model)
+        language_model = AutoModelForCausalLM.from_pretrained(
+            spec.language_model, dtype=torch.float32
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise VaryError(
+            f"no language model and tokenizer at {spec.language_model} ({reason}); give "
+            "model.language_model=FOLDER, or model.language_model='' and fields of model.text for "
+            "random weights"
+        ) from error
+    if spec.max_positions:
+        interpolate_positions(language_model, spec.max_positions)
+    add_image_tokens(language_model, tokenizer, drafts=spec.ctc_head)
+    return language_model, tokenizer
+
+
+def _encoder(spec: ModelRecipe, config: ViTDetConfig) -> ViTDetConfig | ViTDetVocabulary:
+    """Return the vocabulary with other people's weights, or its configuration alone.
+
+    Raises:
+        VaryError: the weights are not there, or do not fit.
+    """
+    if not spec.vocabulary_weights:
+        return config
+    if not Path(spec.vocabulary_weights).is_file():
+        raise VaryError(
+            f"no weights file {spec.vocabulary_weights}; give model.vocabulary_weights=FILE (SAM's "
+            "ViT-B checkpoint, or another encoder of these sizes), or model.vocabulary_weights='' "
+            "for random weights"
+        )
+    return ViTDetVocabulary.from_weights(spec.vocabulary_weights, config)
 
 
 def _check_model_keys(spec: ModelRecipe) -> None:
@@ -93,6 +148,8 @@ def _check_model_keys(spec: ModelRecipe) -> None:
     check_keys(spec.vocabulary, sorted(known - own), "recipe.model.vocabulary")
     known = set(inspect.signature(ImageRule.__init__).parameters)
     check_keys(spec.image, sorted(known - {"self"}), "recipe.model.image")
+    if not spec.text:
+        return
     model_type = spec.text.get("model_type")
     check_keys([str(model_type)], sorted(CONFIG_MAPPING.keys()), "recipe.model.text.model_type")
     defaults = CONFIG_MAPPING[model_type]()
@@ -109,13 +166,14 @@ def _check_init(
         VaryError: keys in which they differ.
     """
     spec = recipe.model
-    wanted = VaryConfig([ViTDetConfig(**spec.vocabulary, ctc_alphabet=alphabet)], spec.text)
+    own = alphabet if spec.ctc_head else None
+    wanted = VaryConfig([ViTDetConfig(**spec.vocabulary, ctc_alphabet=own)], spec.text or None)
     names = set(inspect.signature(ViTDetConfig.__init__).parameters) - {"self", "kwargs"}
     pairs = {
         "vocabulary.": (names, wanted.vocabularies[0], config.vocabularies[0]),
         "text.": (spec.text, wanted.text_config, config.text_config),
         "image.": (spec.image, ImageRule(**spec.image), processor.image_processor.rules[0]),
-        "": (("answer_position",), spec, processor),
+        "": (("answer_position", "prompt_form"), spec, processor),
     }
     missing = object()
     differing = [

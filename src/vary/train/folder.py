@@ -12,15 +12,41 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors import SafetensorError
 
 from vary import __version__
+from vary.data.shards import file_sha256
 from vary.errors import VaryError
 from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.train.recipe import Recipe, recipe_to_dict
+from vary.train.sources import Materials
+from vary.train.splits import text_hashes
 
 _LIBRARIES = ("torch", "transformers", "accelerate", "numpy", "pillow", "tokenizers")
 # The Trainer writes trainer_state.json last.
-_CHECKPOINT_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json")
+_CHECKPOINT_FILES = ("optimizer.pt", "scheduler.pt", "trainer_state.json")
+_WEIGHTS_FILES = ("model.safetensors", "model.safetensors.index.json")
+# Keys of a recipe's data that say where something lies or what is left out: run.json has the sums.
+_PLACES = ("text", "fonts", "font_exclude")
+
+
+def run_inputs(recipe: Recipe, materials: Materials) -> dict[str, dict[str, str]]:
+    """Return, for each kind of input of a run, the sha256 of every file."""
+    inputs: dict[str, dict[str, str]] = {}
+    if materials.draws:
+        inputs["fonts"] = materials.fonts.learned.hashes()
+        inputs["fonts_held_out"] = materials.fonts.held_out.hashes()
+    if recipe.data.text:
+        inputs["texts"] = text_hashes(Path(recipe.data.text))
+    for source in recipe.data.sources:
+        if source.kind == "shards" and source.path:
+            inputs[f"set {source.name}"] = materials.shards(source).digest()
+    model = recipe.model
+    weights = [Path(model.vocabulary_weights)] if model.vocabulary_weights else []
+    weights += sorted(Path(model.language_model or "/dev/null").glob("*.safetensors"))
+    if weights:
+        inputs["weights"] = {path.name: file_sha256(path) for path in weights if path.is_file()}
+    return inputs
 
 
 def begin(recipe: Recipe, folder: Path, inputs: Mapping[str, Mapping[str, str]]) -> None:
@@ -29,7 +55,7 @@ def begin(recipe: Recipe, folder: Path, inputs: Mapping[str, Mapping[str, str]])
     Args:
         recipe: what is to be done.
         folder: of the run.
-        inputs: for each kind (`fonts`, `texts`) the sha256 of every file.
+        inputs: see `run_inputs`.
 
     Raises:
         VaryError: the folder holds a run whose model, data, seed, fonts or texts are others.
@@ -70,15 +96,24 @@ def _check_recipe(folder: Path, resolved: dict[str, Any]) -> None:
     if not kept.is_file():
         return
     before = yaml.safe_load(kept.read_text(encoding="utf-8"))
-    # Which fonts are left out shows in the fonts' own sums; new ones may have to be left out.
-    for fields in (before, resolved := {**resolved, "data": dict(resolved["data"])}):
-        fields["data"].pop("font_exclude", None)
-    changed = [key for key in ("model", "data", "seed", "init") if before[key] != resolved[key]]
+    before, now = _without_places(before), _without_places(resolved)
+    changed = [key for key in ("model", "data", "seed", "init") if before[key] != now[key]]
     if changed:
         raise VaryError(
             f"{folder} holds a run with another {', '.join(changed)}; go on with the same "
             "recipe, or give another out=FOLDER"
         )
+
+
+def _without_places(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe without what `run.json` tells better: where things lie may change.
+
+    Which fonts are left out shows in the fonts' own sums; new ones may have to be left out.
+    """
+    data = {key: part for key, part in fields["data"].items() if key not in _PLACES}
+    data["sources"] = [{**source, "path": ""} for source in data.get("sources", ())]
+    model = {**fields["model"], "vocabulary_weights": "", "language_model": ""}
+    return {**fields, "data": data, "model": model}
 
 
 def _check_inputs(
@@ -114,13 +149,26 @@ def save_checkpoint(
 ) -> None:
     """Write model and processor to a folder that exists only when it is whole."""
     beside = folder.with_name(folder.name + ".part")
-    model.save_pretrained(beside)
-    processor.save_pretrained(beside)
-    beside.rename(folder)
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        model.save_pretrained(beside)
+        processor.save_pretrained(beside)
+        beside.rename(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise VaryError(
+            f"{folder} could not be written ({error}); the stage's last checkpoint is whole: make "
+            "room, and the same command goes on from there"
+        ) from error
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """Return a stage's newest whole checkpoint, and remove what a lost machine left of others."""
+def last_checkpoint(folder: Path, *, removes: bool = True) -> Path | None:
+    """Return a stage's newest whole checkpoint.
+
+    Args:
+        folder: of the stage.
+        removes: also remove what a lost machine left of others.
+    """
     whole: dict[int, Path] = {}
     for path in folder.glob("checkpoint-*"):
         match = re.fullmatch(r"checkpoint-(\d+)", path.name)
@@ -128,13 +176,14 @@ def last_checkpoint(folder: Path) -> Path | None:
             continue
         if _is_whole(path):
             whole[int(match[1])] = path
-        else:
+        elif removes:
             shutil.rmtree(path)
     return whole[max(whole)] if whole else None
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    if not all((checkpoint / name).is_file() for name in _CHECKPOINT_FILES):
+    has_weights = any((checkpoint / name).is_file() for name in _WEIGHTS_FILES)
+    if not has_weights or not all((checkpoint / name).is_file() for name in _CHECKPOINT_FILES):
         return False
     try:
         json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))

@@ -1,33 +1,35 @@
-"""Character error on lines whose fonts and texts are not trained on."""
+"""Character error on samples whose fonts and texts are not trained on."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vary.model.limits import max_answer_tokens
-from vary.train.lines import LineBatch
+from vary.train.batches import Batch
 from vary.train.objective import ReadingObjective
 from vary.vocabulary.ctc import decode_greedy
 
 
 class Measure:
-    """Measures an objective's model on the same lines each time.
+    """Measures an objective's model on the same samples each time.
 
     Args:
-        batches: held-out lines.
+        batches: held-out samples.
+        prefix: put before the names of what is measured.
     """
 
-    def __init__(self, batches: Sequence[LineBatch]) -> None:
+    def __init__(self, batches: Sequence[Batch], prefix: str = "") -> None:
         self.batches = batches
+        self.prefix = prefix
 
     @torch.no_grad()
     def __call__(self, objective: ReadingObjective) -> dict[str, float]:
         """Return the character error of the CTC head and, where it is trained, of the writer.
 
-        Returns: `ctc_error`; `text_error` and `draft_error` (the language model alone, and with the
-            vocabulary's draft), where the stage trains the language model.
+        Returns: `ctc_error`, where the vocabulary has the head; `text_error` and, with the head,
+            `draft_error` (the language model alone, and with the vocabulary's draft), where the
+            stage trains the language model.
         """
         was_training = objective.training
         objective.eval()
@@ -35,38 +37,46 @@ class Measure:
         total = 0
         for batch in self.batches:
             total += sum(map(len, batch["texts"]))
-            for name, texts in self._read(objective, batch["pixels"]).items():
+            for name, texts in self._read(objective, batch).items():
                 wrong = sum(map(character_errors, texts, batch["texts"]))
                 errors[name] = errors.get(name, 0) + wrong
         objective.train(was_training)
-        return {name: wrong / max(total, 1) for name, wrong in errors.items()}
+        return {f"{self.prefix}{name}": wrong / max(total, 1) for name, wrong in errors.items()}
 
-    def _read(self, objective: ReadingObjective, pixels: Tensor) -> dict[str, list[str]]:
-        model = objective.model
-        pixels = pixels.to(model.device)
-        images = objective.rule.normalise(pixels[:, None].expand(-1, 3, -1, -1))
-        enabled = objective.precision == "bf16"
-        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=enabled):
-            encoded = model.encode_images([images])
-            assert encoded.ctc_logits is not None
-            drafts = [text for text, _, _ in decode_greedy(encoded.ctc_logits, objective.alphabet)]
-            read = {"ctc_error": drafts}
-            if objective.stage.objective == "ctc":
+    def _read(self, objective: ReadingObjective, batch: Batch) -> dict[str, list[str]]:
+        model, processor = objective.model, objective.processor
+        device = model.device
+        pixels = [part.to(device) for part in batch["pixels"]]
+        images = objective.images({**batch, "pixels": pixels})
+        read: dict[str, list[str]] = {}
+        with objective.autocast(device.type):
+            encoded = model.encode_images(images, batch["sizes"])
+            given: dict[str, list[str] | None] = {"text_error": None}
+            if encoded.ctc_logits is not None:
+                lines = decode_greedy(encoded.ctc_logits, objective.alphabet)
+                read["ctc_error"] = [text for text, _, _ in lines]
+                given["draft_error"] = read["ctc_error"]
+            if "text" not in objective.loss_names:
                 return read
-            sizes = [tuple(images.shape[-2:])] * len(drafts)
-            for name, given in (("text_error", None), ("draft_error", drafts)):
-                prompts = objective.processor.prompts(sizes, given)
+            sizes = torch.cat(batch["sizes"], dim=1).tolist()
+            for name, drafts in given.items():
+                prompts = processor.prompts(sizes, drafts)
                 written = model.generate(
-                    **{key: value.to(model.device) for key, value in prompts.items()},
+                    **{key: value.to(device) for key, value in prompts.items()},
                     vision_tokens=encoded.tokens,
-                    max_new_tokens=max_answer_tokens(images.shape[-1]),
+                    max_new_tokens=_longest_answer(objective, batch),
                     do_sample=False,
                 )
-                answers = written[:, prompts["input_ids"].shape[1] :]
-                read[name] = objective.processor.tokenizer.batch_decode(
-                    answers, skip_special_tokens=True
-                )
+                read[name] = processor.decode_answers(written[:, prompts["input_ids"].shape[1] :])
         return read
+
+
+def _longest_answer(objective: ReadingObjective, batch: Batch) -> int:
+    """Return how many tokens may be written: as in reading for strips, else half as many again."""
+    if objective.rules[0].mode == "strip":
+        return max_answer_tokens(int(batch["sizes"][0][:, 1].max()))
+    longest = max(map(len, batch["answers"]))
+    return longest + longest // 2 + 16
 
 
 def character_errors(prediction: str, truth: str) -> int:

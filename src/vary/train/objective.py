@@ -1,6 +1,6 @@
 """What is learned: to name characters (CTC), to write text (next token), or both."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from vary.data.engines.base import sample_rng
 from vary.model.modeling import EncodedImages, VaryForConditionalGeneration
 from vary.model.processing import VaryProcessor
+from vary.train.batches import Batch
+from vary.train.drafts import spoil
+from vary.train.freezing import FROZEN_BY_OBJECTIVE, freeze, is_fixed
 from vary.train.recipe import StageRecipe
 from vary.vocabulary.ctc import decode_greedy, encode_targets
 
@@ -20,9 +23,13 @@ class ReadingObjective(nn.Module):
     Args:
         model: what is trained.
         processor: makes prompts.
-        stage: weights of the losses, shares of drafts and masks.
+        stage: weights of the losses, shares of drafts and masks, what is frozen.
         precision: ``bf16`` computes under autocast.
-        seed: of drafts and masks, with the batch's index.
+        seed: of drafts and masks, with the stage and a sample's number, so that they do not depend
+            on what else is in a batch.
+
+    Raises:
+        VaryError: a pattern of `frozen` that matches nothing, or leaves nothing to train.
     """
 
     def __init__(
@@ -39,24 +46,21 @@ class ReadingObjective(nn.Module):
         self.stage = stage
         self.precision = precision
         self.seed = seed
-        self.rule = processor.image_processor.rules[0]
-        self.alphabet: str = model.config.vocabularies[0].ctc_alphabet or ""
-        self._freeze()
-
-    def _freeze(self) -> None:
-        """Hold fixed what the stage does not train.
-
-        Under `text` the encoder is fixed, but not the merging convolutions behind the CTC head:
-        what they merge is for the language model to say.
-        """
-        for part in (self.model.language_model, self.model.projector):
-            part.requires_grad_(self.stage.objective != "ctc")
-        for name, parameter in self.model.vocabularies.named_parameters():
-            is_merging = ".net_2." in f".{name}" or ".net_3." in f".{name}"
-            trained = {"ctc": not is_merging, "text": is_merging, "both": True}
-            parameter.requires_grad = trained[self.stage.objective]
+        self.rules = processor.image_processor.rules
+        self.alphabet: str = getattr(model.config.vocabularies[0], "ctc_alphabet", None) or ""
+        patterns = FROZEN_BY_OBJECTIVE[stage.objective] if stage.frozen is None else stage.frozen
+        freeze(model, patterns)
         # Kept, since the trainer asks for training mode before every step.
-        self._fixed = [part for part in self.model.modules() if _is_fixed(part)]
+        self._fixed = [part for part in self.model.modules() if is_fixed(part)]
+        if stage.gradient_checkpointing:
+            model.gradient_checkpointing_enable()
+        elif any(getattr(part, "gradient_checkpointing", False) for part in model.modules()):
+            model.gradient_checkpointing_disable()
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """The losses of the stage."""
+        return {"ctc": ("ctc",), "text": ("text",), "both": ("ctc", "text")}[self.stage.objective]
 
     def train(self, mode: bool = True) -> "ReadingObjective":
         """Set training mode; whatever holds nothing that is trained stays in evaluation mode."""
@@ -65,67 +69,85 @@ class ReadingObjective(nn.Module):
             part.eval()
         return self
 
-    def forward(self, pixels: Tensor, texts: list[str], index: int) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, totals: Mapping[str, float] | None = None) -> dict[str, Tensor]:
         """Return the `loss` of a batch and its parts, each per character or token.
 
         Args:
-            pixels: (B, H, W) uint8.
-            texts: what stands on each strip.
-            index: number of the batch.
+            batch: samples; there may be none, whose losses are zero.
+            totals: characters (`ctc`) and tokens (`text`) of all batches of the step; a batch's
+                losses are then its share of the step's, and add up to them. None: of this batch.
         """
-        device_type = pixels.device.type
-        with torch.autocast(device_type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self._losses(pixels, texts, index)
-
-    def _losses(self, pixels: Tensor, texts: list[str], index: int) -> dict[str, Tensor]:
-        images = self.rule.normalise(pixels[:, None].expand(-1, 3, -1, -1))
-        stage = self.stage
-        encoded = self.model.encode_images([images])
-        losses: dict[str, Tensor] = {}
-        if stage.objective != "text":
-            losses["ctc"] = ctc_loss(encoded, texts, self.alphabet)
-        if stage.objective != "ctc":
-            losses["text"] = self._text_loss(images, encoded, texts, index)
-        weights = {"ctc": stage.ctc_weight if stage.objective == "both" else 1.0, "text": 1.0}
+        if not batch["texts"]:
+            # A device whose part of the step is empty still has to take part in the gradient.
+            nothing = sum(p.sum() * 0.0 for p in self.parameters() if p.requires_grad)
+            return dict.fromkeys(("loss", *self.loss_names), torch.as_tensor(nothing))
+        with self.autocast(batch["pixels"][0].device.type):
+            means = self._losses(batch)
+        counts = batch["counts"]
+        losses = {
+            name: mean if totals is None else mean * (counts[name] / totals[name])
+            for name, mean in means.items()
+        }
+        weights = {"ctc": self.stage.ctc_weight if len(losses) > 1 else 1.0, "text": 1.0}
         total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
         return {"loss": total, **losses}
 
-    def _text_loss(
-        self, images: Tensor, encoded: EncodedImages, texts: list[str], index: int
-    ) -> Tensor:
-        rng = sample_rng(self.seed, f"drafts/{self.stage.name}", index)
-        drafts = self._drafts(encoded, texts, rng)
-        sizes = [tuple(images.shape[-2:])] * len(texts)
-        counts = [self.processor.num_image_tokens(*size) for size in sizes]
+    def autocast(self, device_type: str) -> torch.autocast:
+        """Return the context that the recipe's precision computes in."""
+        return torch.autocast(device_type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def images(self, batch: Batch) -> list[Tensor]:
+        """Return each vocabulary's normalised pixels."""
+        return [
+            rule.normalise(pixels) for rule, pixels in zip(self.rules, batch["pixels"], strict=True)
+        ]
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        encoded = self.model.encode_images(self.images(batch), batch["sizes"])
+        losses: dict[str, Tensor] = {}
+        if "ctc" in self.loss_names:
+            losses["ctc"] = ctc_loss(encoded, batch["texts"], self.alphabet)
+        if "text" in self.loss_names:
+            losses["text"] = self._text_loss(encoded, batch)
+        return losses
+
+    def _text_loss(self, encoded: EncodedImages, batch: Batch) -> Tensor:
+        stream = f"drafts/{self.stage.name}"
+        rngs = [sample_rng(self.seed, stream, number) for number in batch["numbers"]]
+        drafts = self._drafts(encoded, batch["texts"], rngs)
         before = [
             self.processor.prompt_tokens(count, draft)
-            for count, draft in zip(counts, drafts, strict=True)
+            for count, draft in zip(encoded.counts, drafts, strict=True)
         ]
-        end = self.processor.tokenizer.eos_token_id
-        after = [[*tokens, end] for tokens in self.processor.encode_plain(texts)]
-        inputs = self._training_rows(before, after, rng)
-        inputs["position_ids"] = self._positions(counts, before, inputs["input_ids"].shape[1])
-        inputs = {name: tensor.to(images.device) for name, tensor in inputs.items()}
+        inputs = self._training_rows(before, batch["answers"], rngs)
+        inputs["position_ids"] = self._positions(
+            encoded.counts, before, inputs["input_ids"].shape[1]
+        )
+        inputs = {name: tensor.to(encoded.tokens.device) for name, tensor in inputs.items()}
         output = self.model(vision_tokens=encoded.tokens, use_cache=False, **inputs)
         return output.loss
 
     def _drafts(
-        self, encoded: EncodedImages, texts: list[str], rng: np.random.Generator
+        self, encoded: EncodedImages, texts: list[str], rngs: list[np.random.Generator]
     ) -> list[str | None]:
         """Return drafts for a share of the lines: the vocabulary's own, or nearly the truth."""
-        num_lines = len(encoded.counts)
-        wanted = rng.random(num_lines) < self.stage.draft_share
-        if encoded.ctc_logits is None or not wanted.any():
-            return [None] * num_lines
-        read = decode_greedy(encoded.ctc_logits.detach(), self.alphabet)
-        good = rng.random(num_lines) < self.stage.good_draft_share
+        stage = self.stage
+        chances = [rng.random(2) for rng in rngs]
+        wanted = [draft < stage.draft_share for draft, _ in chances]
+        if encoded.ctc_logits is None or not any(wanted):
+            return [None] * len(texts)
+        read = [text for text, _, _ in decode_greedy(encoded.ctc_logits.detach(), self.alphabet)]
+        good = [chance < stage.good_draft_share for _, chance in chances]
+        given = [
+            text if is_good else own for own, text, is_good in zip(read, texts, good, strict=True)
+        ]
         return [
-            spoil(text if is_good else draft, self.alphabet, rng, is_good=is_good) if want else None
-            for (draft, _, _), text, want, is_good in zip(read, texts, wanted, good, strict=True)
+            spoil(draft, self.alphabet, rng, is_good=is_good) if want else None
+            for draft, rng, want, is_good in zip(given, rngs, wanted, good, strict=True)
         ]
 
     def _training_rows(
-        self, before: list[list[int]], after: list[list[int]], rng: np.random.Generator
+        self, before: list[list[int]], after: list[list[int]], rngs: list[np.random.Generator]
     ) -> dict[str, Tensor]:
         """Return inputs and labels of prompts and answers, padded on the right."""
         pad = self.processor.tokenizer.pad_token_id
@@ -133,7 +155,8 @@ class ReadingObjective(nn.Module):
         input_ids = torch.full((len(before), length), pad)
         labels = torch.full_like(input_ids, -100)
         attention = torch.zeros_like(input_ids)
-        for row, (prompt, answer) in enumerate(zip(before, after, strict=True)):
+        rows = enumerate(zip(before, after, rngs, strict=True))
+        for row, (prompt, answer, rng) in rows:
             start, stop = len(prompt), len(prompt) + len(answer)
             hidden = rng.random(len(answer)) < self.stage.mask_share
             shown = [pad if hide else token for token, hide in zip(answer, hidden, strict=True)]
@@ -150,12 +173,6 @@ class ReadingObjective(nn.Module):
             following = range(places[-1] + 1, places[-1] + 1 + length - len(prompt))
             rows.append([*places, *following])
         return torch.tensor(rows)
-
-
-def _is_fixed(module: nn.Module) -> bool:
-    """Return whether a module has parameters and none of them is trained."""
-    parameters = list(module.parameters())
-    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
 
 
 def ctc_loss(encoded: EncodedImages, texts: list[str], alphabet: str) -> Tensor:
@@ -178,37 +195,3 @@ def ctc_loss(encoded: EncodedImages, texts: list[str], alphabet: str) -> Tensor:
         zero_infinity=True,
     )
     return summed / lengths.sum()
-
-
-def spoil(text: str, alphabet: str, rng: np.random.Generator, *, is_good: bool = False) -> str:
-    """Return a draft with characters dropped, doubled or exchanged, more in some lines than others.
-
-    A vocabulary reads the lines that it learns from too well; without further faults the language
-    model would learn to copy.
-
-    Args:
-        text: the draft.
-        alphabet: characters, the most common first, that others are exchanged for.
-        rng: where all faults come from.
-        is_good: few faults, as the vocabulary makes on pages that are easier than its training.
-    """
-    rates = [0.0, 0.01, 0.03] if is_good else [0.0, 0.03, 0.12]
-    rate = float(rng.choice(rates, p=[0.5, 0.3, 0.2] if is_good else [0.7, 0.2, 0.1]))
-    spoiled: list[str] = []
-    for character in text:
-        chance = rng.random() / rate if rate else 1.0
-        if chance < 0.3:
-            continue
-        if chance < 0.8:
-            spoiled.append(alphabet[rng.integers(min(95, len(alphabet)))])
-        else:
-            spoiled.append(character)
-        if 0.8 <= chance < 1.0:
-            spoiled.append(character)
-    return "".join(spoiled)
-
-
-def parameter_counts(module: nn.Module) -> dict[str, Any]:
-    """Return how many parameters are trained and how many are frozen."""
-    trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    return {"trained": trained, "frozen": sum(p.numel() for p in module.parameters()) - trained}

@@ -1,9 +1,7 @@
 """Recipes: everything that a run depends on, typed and strict."""
 
 import dataclasses
-import difflib
-import typing
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +10,7 @@ import yaml
 
 from vary.data.engines.page.line import LineConfig
 from vary.errors import InputError, VaryError
+from vary.train.strict import build_value, set_at
 
 
 @dataclass(frozen=True)
@@ -29,33 +28,81 @@ class TokenizerRecipe:
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """A model built from nothing.
+    """A model built from nothing, or from other people's weights.
 
     Args:
-        vocabulary: fields of `ViTDetConfig`; the CTC alphabet is the engine's.
+        vocabulary: fields of `ViTDetConfig`; none for the paper's.
         text: fields of the language model's configuration with its `model_type`; the sizes that
-            depend on the tokenizer are filled in.
-        image: fields of `ImageRule`.
+            depend on the tokenizer are filled in. Empty where `language_model` is given.
+        image: fields of `ImageRule`; none for the paper's.
         tokenizer: see `TokenizerRecipe`.
+        ctc_head: let the vocabulary name the characters of line strips by itself; its alphabet is
+            the engine's.
+        vocabulary_weights: file with an encoder to start from, such as SAM's; none for random
+            weights.
+        language_model: folder (or name) of a pretrained causal language model with its tokenizer.
+        max_positions: positions that a language model with learned ones is interpolated to; 0
+            leaves them as they are.
+        prompt_form: name of the prompt's form, see `vary.model.prompts`.
         answer_position: see `VaryProcessor`.
         align_heads: let heads of the language model start out looking where the next piece is
             expected; see `vary.model.alignment`.
     """
 
-    vocabulary: dict[str, Any]
-    text: dict[str, Any]
-    image: dict[str, Any]
+    vocabulary: dict[str, Any] = field(default_factory=dict)
+    text: dict[str, Any] = field(default_factory=dict)
+    image: dict[str, Any] = field(default_factory=dict)
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
+    ctc_head: bool = False
+    vocabulary_weights: str = ""
+    language_model: str = ""
+    max_positions: int = 0
+    prompt_form: str = "paper"
     answer_position: int | None = None
     align_heads: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse two language models, or none.
+
+        Raises:
+            VaryError: as told.
+        """
+        if bool(self.text) == bool(self.language_model):
+            raise VaryError(
+                "model needs one of text (a configuration, random weights) and language_model (a "
+                f"folder with weights and tokenizer), got {'both' if self.text else 'neither'}"
+            )
+
+
+@dataclass(frozen=True)
+class SourceRecipe:
+    """Where samples come from.
+
+    Args:
+        name: by which stages ask for it.
+        kind: ``line`` draws strips of one line, ``page``, ``tile`` and ``block`` what the engine
+            `page` calls so, ``shards`` reads a set made by `vary data`.
+        weight: samples of this source for those of the others.
+        path: folder of the set, for ``shards``.
+        language: of the text, for the engines.
+        options: fields of `LineConfig` or `PageConfig`, for the engines.
+    """
+
+    name: str
+    kind: Literal["line", "page", "tile", "block", "shards"]
+    weight: float = 1.0
+    path: str = ""
+    language: str = "en"
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class DataRecipe:
-    """Lines drawn from plain text with installed fonts.
+    """What a run learns from: plain text drawn with installed fonts, and sets on disk.
 
     Args:
-        text: folder of `.txt` files, one paragraph per line.
+        text: folder of `.txt` files, one paragraph per line; the engines draw it, and the
+            tokenizer is trained on it.
         text_exclude: patterns of files left for validation; where they match none, a fiftieth of
             the paragraphs is left, by hash.
         fonts: font folders; none: the system's.
@@ -63,14 +110,31 @@ class DataRecipe:
         font_held_out: patterns of families or files left for validation; where they match none, a
             tenth of the families is left, by hash.
         line: how lines vary.
+        sources: at least one, each with a name of its own.
     """
 
-    text: str
+    text: str = ""
     text_exclude: tuple[str, ...] = ()
     fonts: tuple[str, ...] = ()
     font_exclude: tuple[str, ...] = ()
     font_held_out: tuple[str, ...] = ()
     line: LineConfig = field(default_factory=LineConfig)
+    sources: tuple[SourceRecipe, ...] = (SourceRecipe("lines", "line"),)
+
+    def __post_init__(self) -> None:
+        """Refuse sources that cannot be told apart, or cannot be drawn from.
+
+        Raises:
+            VaryError: as told.
+        """
+        names = [source.name for source in self.sources]
+        if not names or len(set(names)) < len(names):
+            raise VaryError(f"data.sources need one name each, at least one; got {names}")
+        for source in self.sources:
+            if source.weight < 0:
+                raise VaryError(
+                    f"source {source.name}: weight must be 0 or more, got {source.weight}"
+                )
 
 
 @dataclass(frozen=True)
@@ -83,11 +147,21 @@ class StageRecipe:
             next token, `both` the sum.
         steps: optimiser steps.
         learning_rate: the highest.
-        vocabulary_rate: factor on it for the vocabulary.
+        sources: weight of each source, by its name; none for those of the recipe.
+        frozen: patterns of parameters' names that are held fixed, `!` before one that is not after
+            all, the last match counts; None for what belongs to the objective.
+        vocabulary_rate: factor on the rate for the vocabulary.
+        schedule: what the rate does after its rise: ``warmup_stable_decay`` stays and falls at the
+            end, ``cosine`` falls to zero over the whole stage.
         warmup_steps: steps of linear rise.
         decay_steps: steps of fall at the end.
-        widths_px: widths of strips; all strips of a batch have one of them.
-        batch_px: pixels of width in a batch: strips times width.
+        widths_px: widths of strips.
+        batch_px: pixels of width in a step: strips times width. Either this or `batch_size`.
+        batch_size: samples of a step.
+        micro_batches: parts that a step's samples are computed in, one after the other or on as
+            many devices; the gradient is that of the whole.
+        group_steps: samples of so many steps are sorted by length together, so that those of one
+            step are alike.
         draft_share: share of lines that come with a draft.
         good_draft_share: share of drafts that are nearly the truth instead of the vocabulary's own:
             the lines of training are harder than print, so that its own drafts of them are worse
@@ -96,7 +170,12 @@ class StageRecipe:
         ctc_weight: factor on the CTC loss under `both`.
         weight_decay: AdamW's, on matrices.
         max_grad_norm: gradients are clipped to it.
-        validate_steps: steps between measurements on held-out fonts and texts.
+        average_decay: factor on the averaged weights at each step, such as 0.999; the stage then
+            ends with them instead of the last ones. 0: none are kept.
+        gradient_checkpointing: compute activations again instead of keeping them.
+        max_jump: a loss that is more than so many times the median of the last 50 steps, and half
+            a nat more, stops the run; 0 lets it pass.
+        validate_steps: steps between measurements on held-out samples.
         save_steps: steps between checkpoints.
     """
 
@@ -104,17 +183,26 @@ class StageRecipe:
     objective: Literal["ctc", "text", "both"]
     steps: int
     learning_rate: float
+    sources: dict[str, float] = field(default_factory=dict)
+    frozen: tuple[str, ...] | None = None
     vocabulary_rate: float = 1.0
+    schedule: Literal["warmup_stable_decay", "cosine"] = "warmup_stable_decay"
     warmup_steps: int = 200
     decay_steps: int = 0
     widths_px: tuple[int, ...] = (256, 384, 512, 640, 768, 1024, 1280)
-    batch_px: int = 16384
+    batch_px: int = 0
+    batch_size: int = 0
+    micro_batches: int = 1
+    group_steps: int = 16
     draft_share: float = 0.5
     good_draft_share: float = 0.0
     mask_share: float = 0.3
     ctc_weight: float = 1.0
     weight_decay: float = 0.03
     max_grad_norm: float = 1.0
+    average_decay: float = 0.0
+    gradient_checkpointing: bool = False
+    max_jump: float = 3.0
     validate_steps: int = 250
     save_steps: int = 250
 
@@ -126,17 +214,26 @@ class StageRecipe:
         """
         if not self.name or Path(self.name).name != self.name:
             raise VaryError(f"a stage's name names a folder; {self.name!r} cannot be one")
-        counts = {key: getattr(self, key) for key in ("steps", "validate_steps", "save_steps")}
-        counts |= {"batch_px": self.batch_px, "widths_px": min(self.widths_px, default=0)}
-        shares = {
-            key: getattr(self, key) for key in ("draft_share", "good_draft_share", "mask_share")
-        }
-        for key, count in counts.items():
+        if (self.batch_px > 0) == (self.batch_size > 0):
+            raise VaryError(
+                f"stage {self.name}: give one of batch_size (samples of a step) and batch_px "
+                f"(pixels of width of its strips), got {self.batch_size} and {self.batch_px}"
+            )
+        counts = ("steps", "micro_batches", "group_steps", "validate_steps", "save_steps")
+        least = {name: getattr(self, name) for name in counts}
+        least["widths_px"] = min(self.widths_px, default=0)
+        for key, count in least.items():
             if count < 1:
                 raise VaryError(f"stage {self.name}: {key} must be at least 1, got {count}")
-        for key, share in shares.items():
+        for key in ("draft_share", "good_draft_share", "mask_share", "average_decay"):
+            share = getattr(self, key)
             if not 0 <= share <= 1:
                 raise VaryError(f"stage {self.name}: {key} must be 0 to 1, got {share}")
+        for key in ("learning_rate", "max_grad_norm"):
+            if getattr(self, key) <= 0:
+                raise VaryError(
+                    f"stage {self.name}: {key} must be above 0, got {getattr(self, key)}"
+                )
 
 
 @dataclass(frozen=True)
@@ -153,6 +250,7 @@ class Recipe:
         out: folder of the run.
         precision: `bf16` computes under autocast over fp32 weights; `fp32` does not.
         num_workers: processes that render samples.
+        validation_samples: held-out samples that are measured.
         init: checkpoint folder that the run starts from instead of random weights.
     """
 
@@ -165,17 +263,48 @@ class Recipe:
     out: str = ""
     precision: Literal["bf16", "fp32"] = "bf16"
     num_workers: int = 1
+    validation_samples: int = 64
     init: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a run without stages, or with two of one name: they would share a folder.
+        """Refuse what does not fit together.
 
         Raises:
-            VaryError: as told.
+            VaryError: no stages, two of one name (they would share a folder), a source that a
+                stage asks for and `data` does not have, or a CTC loss without the head.
         """
         names = [stage.name for stage in self.stages]
         if not names or len(set(names)) < len(names):
             raise VaryError(f"stages need one name each, at least one; got {names}")
+        if self.validation_samples < 1 or self.seed < 0:
+            raise VaryError(
+                "validation_samples must be at least 1 and seed at least 0, got "
+                f"{self.validation_samples} and {self.seed}"
+            )
+        for stage in self.stages:
+            if not any(self.weights(stage).values()):
+                raise VaryError(f"stage {stage.name}: no source has a weight above 0")
+            if stage.objective != "text" and not self.model.ctc_head:
+                raise VaryError(
+                    f"stage {stage.name}: objective {stage.objective} needs model.ctc_head=true"
+                )
+
+    def weights(self, stage: StageRecipe) -> dict[str, float]:
+        """Return the weight of each source in a stage, those of weight 0 left out.
+
+        Raises:
+            VaryError: the stage names a source that `data` does not have, or a weight below 0.
+        """
+        own = {source.name: source.weight for source in self.data.sources}
+        for name, weight in stage.sources.items():
+            if name not in own:
+                raise VaryError(
+                    f"stage {stage.name}: no source {name!r}; there are {', '.join(own)}"
+                )
+            if weight < 0:
+                raise VaryError(f"stage {stage.name}: weight of {name} must be 0 or more")
+        weights = stage.sources or own
+        return {name: weight for name, weight in weights.items() if weight > 0}
 
     @property
     def run_folder(self) -> Path:
@@ -208,10 +337,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         if not sign:
             raise VaryError(f"{override!r} is no override; write key=value")
         try:
-            _set(fields, key.split("."), yaml.safe_load(value))
+            set_at(fields, key.split("."), yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise VaryError(f"the value of {override!r} is not YAML: {error}") from error
-    recipe: Recipe = _build(Recipe, fields, "recipe")
+    recipe: Recipe = build_value(Recipe, fields, "recipe")
     return recipe
 
 
@@ -226,89 +355,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return value
-
-
-def _set(fields: Any, keys: list[str], value: Any) -> None:
-    """Write a value at a path of keys; a list's members are found by their name or number."""
-    key = keys[0]
-    if isinstance(fields, list):
-        names = [
-            str(part.get("name", place)) if isinstance(part, dict) else str(place)
-            for place, part in enumerate(fields)
-        ]
-        if key not in names:
-            raise VaryError(f"no {key!r} here; there are {', '.join(names)}")
-        place: Any = names.index(key)
-    elif not isinstance(fields, dict):
-        raise VaryError(f"{key!r} cannot be set in {fields!r}, which holds no keys")
-    else:
-        place = key
-        fields.setdefault(place, {})
-    if len(keys) == 1:
-        fields[place] = value
-    else:
-        _set(fields[place], keys[1:], value)
-
-
-def _build(kind: Any, value: Any, where: str) -> Any:
-    """Return a value of the wanted type, made from YAML's plain values."""
-    if dataclasses.is_dataclass(kind):
-        return _build_dataclass(typing.cast("type[Any]", kind), value, where)
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        return _build_tuple(typing.get_args(kind), value, where)
-    if origin is Literal:
-        if value not in typing.get_args(kind):
-            allowed = ", ".join(map(str, typing.get_args(kind)))
-            raise VaryError(f"{where} must be one of {allowed}, got {value!r}")
-        return value
-    if kind is float and isinstance(value, int | str) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except ValueError:
-            raise VaryError(f"{where} must be a number, got {value!r}") from None
-    plain = dict if origin is dict else kind
-    if not isinstance(value, plain) or (kind is int and isinstance(value, bool)):
-        named = getattr(plain, "__name__", str(plain))
-        raise VaryError(f"{where} must be {named}, got {value!r}")
-    return value
-
-
-def _build_tuple(members: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise VaryError(f"{where} must be a list, got {value!r}")
-    kinds = [members[0]] * len(value) if members[-1] is Ellipsis else list(members)
-    if len(kinds) != len(value):
-        raise VaryError(f"{where} must be a list of {len(kinds)}, got {value!r}")
-    parts = enumerate(zip(kinds, value, strict=True))
-    return tuple(_build(kind, part, f"{where}[{place}]") for place, (kind, part) in parts)
-
-
-def check_keys(given: Iterable[str], known: Collection[str], where: str) -> None:
-    """Refuse unknown keys.
-
-    Raises:
-        VaryError: a key that is not known; the nearest is named.
-    """
-    for key in given:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
-            raise VaryError(f"{where} has no key {key!r}; {hint}")
-
-
-def _build_dataclass(kind: type[Any], value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise VaryError(f"{where} must hold keys and values, got {value!r}")
-    hints = typing.get_type_hints(kind)
-    check_keys(value, hints, where)
-    missing = [
-        part.name
-        for part in dataclasses.fields(kind)
-        if part.name not in value
-        and part.default is dataclasses.MISSING
-        and part.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise VaryError(f"{where} lacks {', '.join(missing)}")
-    return kind(**{key: _build(hints[key], part, f"{where}.{key}") for key, part in value.items()})

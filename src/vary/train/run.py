@@ -1,30 +1,40 @@
 """A run: its folder, its stages in order, going on where it was, and the checkpoint at the end."""
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from vary.errors import MissingExtraError
-from vary.extras import require
 from vary.model import VaryForConditionalGeneration, VaryProcessor
+from vary.train.averaging import AveragedWeights
+from vary.train.batches import Batch, StageBatches, measured_batches
 from vary.train.build import build, load
-from vary.train.callbacks import Log, TimeBudget
-from vary.train.folder import begin, last_checkpoint, save_checkpoint
-from vary.train.lines import LineBatches, make_renderers
+from vary.train.folder import begin, last_checkpoint, run_inputs, save_checkpoint
+from vary.train.freezing import parameter_counts
+from vary.train.log import Journal, Log
 from vary.train.measure import Measure
-from vary.train.objective import ReadingObjective, parameter_counts
+from vary.train.mixture import Mixture
+from vary.train.objective import ReadingObjective
 from vary.train.recipe import Recipe, StageRecipe
-from vary.train.sources import split_fonts, split_text, text_hashes
+from vary.train.sources import Materials
+from vary.train.stopping import Stop
 from vary.train.trainer import VaryTrainer, training_arguments
 
-_NUM_HELD_OUT_BATCHES = 3
+_MEASURED_TOGETHER = 16
+# `<img>`, `</img>`, a start token, and what a form puts behind the image.
+_AROUND_IMAGE = 8
+
+ModelAndProcessor = tuple[VaryForConditionalGeneration, VaryProcessor]
 
 
 def train(recipe: Recipe, max_minutes: float | None = None, console: Console | None = None) -> Path:
     """Train a recipe's stages, or go on with them, and return the finished checkpoint's folder.
 
     Each stage leaves `<stage>/checkpoint-<step>` while it runs and `<stage>/final` when it is done.
-    The run's folder holds the resolved recipe, versions, fonts and texts before the first step.
+    The run's folder holds the resolved recipe, versions, fonts, texts and sets before the first
+    step. Ctrl-C (or SIGTERM) ends the run after the step with a checkpoint; the same call goes on.
+    Under `torchrun` the devices share each step's micro-batches.
 
     Args:
         recipe: what to do.
@@ -34,77 +44,135 @@ def train(recipe: Recipe, max_minutes: float | None = None, console: Console | N
     Returns: the last stage's `final` folder, or the run's folder if the time was used up before.
 
     Raises:
-        VaryError: the folder holds a run of another recipe, or with other fonts or texts.
-        InputError: text or fonts are missing.
+        VaryError: the folder holds a run of another recipe, or with other fonts, texts or sets; a
+            source that gives nothing; a checkpoint that cannot be written.
+        InputError: text, fonts or sets are missing.
+        RunDiverged: a loss or gradient that is no number, or a sudden jump.
+        KeyboardInterrupt: the run was asked to stop, and has, with a checkpoint.
     """
-    console = console or Console(stderr=True)
-    folder = recipe.run_folder
-    texts, fonts = split_text(recipe.data), split_fonts(recipe.data)
-    inputs = {
-        "fonts": fonts.learned.hashes(),
-        "fonts_held_out": fonts.held_out.hashes(),
-        "texts": text_hashes(Path(recipe.data.text)),
-    }
-    begin(recipe, folder, inputs)
-    for told in (texts.told, fonts.told):
-        console.print(told, markup=False, highlight=False)
-    draws = _can_draw(console)
-    renderer, held_out = make_renderers(recipe.data, texts, fonts)
-    clock = TimeBudget(max_minutes)
-    measured = LineBatches(held_out, recipe.stages[0], recipe.seed + 1, _NUM_HELD_OUT_BATCHES)
-    measure = Measure([measured[number] for number in range(len(measured))])
-    model_and_processor = None
+    is_main = int(os.environ.get("RANK", "0")) == 0
+    console = console or Console(stderr=True, quiet=not is_main)
+    materials = Materials(recipe)
+    # Sources that cannot be had are told before anything is written.
     for stage in recipe.stages:
-        final = folder / stage.name / "final"
-        if (final / "config.json").is_file():
-            console.print(f"{stage.name}: done before")
+        materials.sources(stage)
+    if is_main:
+        begin(recipe, recipe.run_folder, run_inputs(recipe, materials))
+    for told in materials.told():
+        console.print(told, markup=False, highlight=False)
+    run = _Run(recipe, materials, console, is_main)
+    stop = Stop(max_minutes, console)
+    with stop.listening():
+        finished = run.all_stages(stop)
+    if stop.signalled:
+        raise KeyboardInterrupt
+    return finished
+
+
+@dataclass
+class _Run:
+    """What the stages of a run share.
+
+    Args:
+        recipe: what to do.
+        materials: what to draw from.
+        console: for the log.
+        is_main: whether this process is the one that writes.
+    """
+
+    recipe: Recipe
+    materials: Materials
+    console: Console
+    is_main: bool
+
+    def __post_init__(self) -> None:
+        self.folder = self.recipe.run_folder
+        self.journal = Journal(self.folder, self.console, writes=self.is_main)
+
+    def all_stages(self, stop: Stop) -> Path:
+        """Return the last stage's result, or the run's folder where the run was stopped before."""
+        model_and_processor: ModelAndProcessor | None = None
+        for stage in self.recipe.stages:
+            final = self.folder / stage.name / "final"
+            if (final / "config.json").is_file():
+                self.console.print(f"{stage.name}: done before")
+                model_and_processor = load(final)
+                continue
+            last = last_checkpoint(self.folder / stage.name, removes=self.is_main)
+            if last is not None:
+                # With its own processor: pieces trained anew need not be those that it learned.
+                model_and_processor = load(last)
+            if model_and_processor is None:
+                model_and_processor = build(self.recipe, self.materials)
+            trainer = self._trainer(stage, model_and_processor, stop)
+            trainer.train(resume_from_checkpoint=None if last is None else str(last))
+            if stop.reason:
+                self.console.print(f"{stage.name}: {stop.reason}; the same command goes on")
+                return self.folder
+            if trainer.averages is not None:
+                trainer.averages.write_to(trainer.objective.model)
+            if self.is_main:
+                save_checkpoint(*model_and_processor, final)
+            trainer.accelerator.wait_for_everyone()
             model_and_processor = load(final)
-            continue
-        last = last_checkpoint(folder / stage.name)
-        if last is not None:
-            # With its own processor: pieces trained anew need not be those that it was trained on.
-            model_and_processor = load(last)
-        model, processor = model_and_processor or build(recipe, renderer.texts.alphabet)
-        batches = LineBatches(renderer, stage, recipe.seed)
-        log = Log(measure, folder, console, draws=draws)
-        trainer = _make_trainer(recipe, stage, (model, processor), batches, (clock, log))
-        trainer.train(resume_from_checkpoint=None if last is None else str(last))
-        if clock.used_up:
-            console.print(f"{stage.name}: time is used up; the same command goes on")
-            return folder
-        save_checkpoint(model, processor, final)
-        model_and_processor = load(final)
-    return folder / recipe.stages[-1].name / "final"
+        return self.folder / self.recipe.stages[-1].name / "final"
+
+    def _trainer(
+        self, stage: StageRecipe, model_and_processor: ModelAndProcessor, stop: Stop
+    ) -> VaryTrainer:
+        recipe = self.recipe
+        model, processor = model_and_processor
+        room = answer_room(model, processor)
+        objective = ReadingObjective(model, processor, stage, recipe.precision, recipe.seed)
+        counts = parameter_counts(objective)
+        self.console.print(
+            f"{stage.name}: {counts['trained']:,} parameters trained, {counts['frozen']:,} frozen"
+        )
+        batches = StageBatches(stage_mixture(recipe, stage, self.materials), stage, processor, room)
+        log = Log(self._measures(stage, processor, room), self.journal, self.console)
+        num_ranks = int(os.environ.get("WORLD_SIZE", "1"))
+        trainer = VaryTrainer(
+            objective,
+            AveragedWeights(model, stage.average_decay) if stage.average_decay else None,
+            args=training_arguments(recipe, stage, self.folder / stage.name, num_ranks),
+            train_dataset=batches,
+            callbacks=[stop, log],
+        )
+        log.trainer, log.batches, stop.trainer = trainer, batches, trainer
+        return trainer
+
+    def _measures(self, stage: StageRecipe, processor: VaryProcessor, room: int) -> list[Measure]:
+        """Return what a stage is measured with: its own kind of samples, and the last stage's.
+
+        Where the two have the same sources, the last stage's alone: one curve over all stages.
+        """
+        if not self.is_main:
+            return []
+        last = self.recipe.stages[-1]
+        goal = self._held_out(last, processor, room)
+        if self.recipe.weights(stage) == self.recipe.weights(last):
+            return [Measure(goal)]
+        return [Measure(self._held_out(stage, processor, room)), Measure(goal, "goal_")]
+
+    def _held_out(self, stage: StageRecipe, processor: VaryProcessor, room: int) -> list[Batch]:
+        mixture = stage_mixture(self.recipe, stage, self.materials, held_out=True)
+        number = self.recipe.validation_samples
+        return measured_batches(mixture, processor, number, _MEASURED_TOGETHER, room)
 
 
-def _make_trainer(
-    recipe: Recipe,
-    stage: StageRecipe,
-    model_and_processor: tuple[VaryForConditionalGeneration, VaryProcessor],
-    batches: LineBatches,
-    callbacks: tuple[TimeBudget, Log],
-) -> VaryTrainer:
-    clock, log = callbacks
-    objective = ReadingObjective(*model_and_processor, stage, recipe.precision, recipe.seed)
-    counts = parameter_counts(objective)
-    log.console.print(
-        f"{stage.name}: {counts['trained']:,} parameters trained, {counts['frozen']:,} frozen"
-    )
-    trainer = VaryTrainer(
-        objective,
-        args=training_arguments(recipe, stage, recipe.run_folder / stage.name),
-        train_dataset=batches,
-        callbacks=[clock, log],
-    )
-    log.trainer = trainer
-    return trainer
+def stage_mixture(
+    recipe: Recipe, stage: StageRecipe, materials: Materials, *, held_out: bool = False
+) -> Mixture:
+    """Return a stage's samples by number, or those that it is measured with."""
+    sources = materials.sources(stage, held_out=held_out)
+    seed = recipe.seed + int(held_out)
+    return Mixture(sources, recipe.weights(stage), seed, stage.name)
 
 
-def _can_draw(console: Console) -> bool:
-    """Return whether there can be a picture of the run; say so once if not."""
-    try:
-        require("matplotlib", extra="train")
-    except MissingExtraError as error:
-        console.print(f"no picture of the run: {error}", markup=False, highlight=False)
-        return False
-    return True
+def answer_room(model: VaryForConditionalGeneration, processor: VaryProcessor) -> int:
+    """Return how many tokens an answer may have behind the largest image."""
+    positions = int(getattr(model.config.text_config, "max_position_embeddings", 0) or 2**31)
+    if processor.answer_position is not None:
+        return positions - processor.answer_position
+    rule = processor.image_processor.rules[0]
+    return positions - processor.num_image_tokens(rule.height, rule.width) - _AROUND_IMAGE

@@ -1,160 +1,319 @@
-"""Fonts and texts of a run: what it learns from, and what is left to measure it with."""
+"""Where samples of training come from: engines that draw them, and sets on disk."""
 
-import hashlib
-from collections.abc import Collection, Iterable, Sequence
+import dataclasses
+import io
+import typing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any, Protocol
 
-from vary.data.corpus import Paragraph, TextCorpus
-from vary.data.fonts import FontFace, FontLibrary
+import numpy as np
+from PIL import Image
+
+from vary.data.engines.base import Reject, make_sample, sample_rng
+from vary.data.engines.page.engine import PageConfig, PageEngine
+from vary.data.engines.page.line import LineRenderer
+from vary.data.engines.page.line_text import LineTexts, fold_text
+from vary.data.shard_rows import ShardRows
 from vary.errors import VaryError
-from vary.train.recipe import DataRecipe
+from vary.train.recipe import DataRecipe, Recipe, SourceRecipe, StageRecipe
+from vary.train.splits import FontSplit, TextSplit, split_fonts, split_text
+from vary.train.strict import build_value, check_keys
 
-_TEXT_SHARE = 0.02
-_FONT_SHARE = 0.1
-# A family without these could not draw the lines that a run is measured on.
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-
-@dataclass(frozen=True)
-class TextSplit:
-    """Texts to learn from and to measure with.
-
-    Args:
-        learned: texts to learn from.
-        held_out: texts to measure with.
-        told: one line that says what is held out.
-    """
-
-    learned: TextCorpus
-    held_out: TextCorpus
-    told: str
+Picture = Image.Image | np.ndarray
+_LINE_TRIES = 1000
+_HINT_BLOCK = 1024
+_HELD_OUT_SHARE = 0.02
+# Fields of `PageConfig` that the recipe has a place of its own for.
+_NO_OPTIONS = {"text", "fonts", "kind", "language"}
 
 
 @dataclass(frozen=True)
-class FontSplit:
-    """Fonts to learn from and to measure with.
+class Example:
+    """A picture and what stands on it.
 
     Args:
-        learned: fonts to learn from.
-        held_out: fonts to measure with.
-        told: one line that says what is held out.
+        id: makes the example again, alone.
+        picture: (H, W) or (H, W, 3) uint8, or an image.
+        text: the answer.
     """
 
-    learned: FontLibrary
-    held_out: FontLibrary
-    told: str
+    id: str
+    picture: Picture
+    text: str
 
 
-def split_text(data: DataRecipe) -> TextSplit:
-    """Return a run's texts: what `text_exclude` matches is held out, or else a share by hash.
+class Source(Protocol):
+    """Examples by index.
 
-    Raises:
-        InputError: no such folder, or no text in it.
-        VaryError: no text is named, or the patterns hold out all of it.
+    Attributes:
+        name: the recipe's.
+        num_examples: how many there are; None where any index gives another one.
     """
-    if not data.text:
-        raise VaryError("the recipe names no text; give a folder of .txt files: data.text=FOLDER")
-    whole = TextCorpus.from_folder(Path(data.text)).paragraphs
-    held = [p for p in whole if _is_any(data.text_exclude, _file_name(p))]
-    if held:
-        learned = [p for p in whole if not _is_any(data.text_exclude, _file_name(p))]
-        _check_rest(learned, "data.text_exclude", "file of data.text")
-        where = f"the files {', '.join(sorted({p.source for p in held}))}"
-        return _texts(learned, held, f"{len(held)} of {len(whole)} paragraphs, {where}")
-    chosen = share_by_hash([p.text for p in whole], _TEXT_SHARE)
-    held = [p for p in whole if p.text in chosen]
-    learned = [p for p in whole if p.text not in chosen]
-    why = "by hash, since text_exclude matches no file"
-    if not learned:
-        return _texts(held, held, f"none: there is one paragraph, learned and measured ({why})")
-    return _texts(learned, held, f"{len(held)} of {len(whole)} paragraphs {why}")
+
+    name: str
+    num_examples: int | None
+
+    def length_hint(self, index: int) -> int:
+        """Return about how much an example costs, in the source's unit, without making it."""
+        ...
+
+    def example(self, index: int) -> Example:
+        """Return the example of an index, a function of the index alone.
+
+        Raises:
+            Reject: this index gives none.
+        """
+        ...
 
 
-def _texts(learned: Sequence[Paragraph], held: Sequence[Paragraph], told: str) -> TextSplit:
-    return TextSplit(TextCorpus(learned), TextCorpus(held), f"text held out: {told}")
-
-
-def split_fonts(data: DataRecipe) -> FontSplit:
-    """Return a run's fonts: what `font_held_out` matches is held out, or else a share by hash.
-
-    Raises:
-        InputError: a folder is missing, or no font is found.
-        VaryError: the patterns hold out all fonts.
-    """
-    folders = [Path(folder) for folder in data.fonts] or None
-    library = FontLibrary.discover(folders, exclude=data.font_exclude)
-    whole = library.faces
-    held = [f for f in whole if _is_any(data.font_held_out, f.family, f.path.name)]
-    if held:
-        learned = [f for f in whole if not _is_any(data.font_held_out, f.family, f.path.name)]
-        _check_rest(learned, "data.font_held_out", "font")
-        return _fonts(learned, held, _families(held))
-    # One that cannot draw letters is no good for measuring, where there is another.
-    able = {f.family for f in whole if not library.missing(f, _LETTERS)}
-    able = able or {f.family for f in whole}
-    chosen = share_by_hash(able, _FONT_SHARE)
-    held = [f for f in whole if f.family in chosen]
-    learned = [f for f in whole if f.family not in chosen]
-    why = "by hash, since font_held_out matches no font"
-    if able <= chosen:
-        return _fonts(whole, held, f"none: {_families(held)} is both learned and measured ({why})")
-    return _fonts(learned, held, f"{_families(held)} ({why})")
-
-
-def _fonts(learned: Sequence[FontFace], held: Sequence[FontFace], told: str) -> FontSplit:
-    return FontSplit(FontLibrary(learned), FontLibrary(held), f"fonts held out: {told}")
-
-
-def share_by_hash(names: Collection[str], share: float) -> frozenset[str]:
-    """Return about a share of names, by their own hash: the same ones whatever stands beside them.
-
-    At least one is returned, and where there are two or more at least one is not.
+class LineSource:
+    """Strips of one line; the hint is the strip's width in pixels.
 
     Args:
-        names: at least one; equal ones count once.
-        share: between 0 and 1.
+        name: the recipe's.
+        renderer: draws the lines.
+        widths_px: one of them is drawn for each index.
+        seed: of the run.
+        stage: part of the seed, so that stages see other lines.
     """
-    places = {
-        name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
-        for name in names
-    }
-    chosen = frozenset(name for name, place in places.items() if place < share)
-    if chosen and len(chosen) < len(places):
-        return chosen
-    return frozenset({min(places, key=places.__getitem__)})
+
+    num_examples: int | None = None
+
+    def __init__(
+        self, name: str, renderer: LineRenderer, widths_px: Sequence[int], seed: int, stage: str
+    ) -> None:
+        self.name = name
+        self.renderer = renderer
+        self.widths_px = tuple(widths_px)
+        self.seed = seed
+        self.stream = f"{name}/{stage}"
+        self._widths = lru_cache(maxsize=16)(self._draw_widths)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without the cache, which cannot be pickled."""
+        return {key: value for key, value in vars(self).items() if key != "_widths"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state and begin a cache."""
+        vars(self).update(state)
+        self._widths = lru_cache(maxsize=16)(self._draw_widths)
+
+    def length_hint(self, index: int) -> int:
+        """Return the strip's width in pixels."""
+        return self.widths_px[self._widths(index // _HINT_BLOCK)[index % _HINT_BLOCK]]
+
+    def _draw_widths(self, block: int) -> list[int]:
+        rng = sample_rng(self.seed, f"widths/{self.stream}", block)
+        return list(map(int, rng.integers(len(self.widths_px), size=_HINT_BLOCK)))
+
+    def example(self, index: int) -> Example:
+        """Return a line, padded with white to the width of its hint.
+
+        Raises:
+            Reject: no line could be drawn, however often it was tried.
+        """
+        width = self.length_hint(index)
+        rng = sample_rng(self.seed, self.stream, index)
+        line = self.renderer.draw_whole(rng, width, _LINE_TRIES)
+        padded = np.full((line.strip.shape[0], width), 255, np.uint8)
+        padded[:, : line.strip.shape[1]] = line.strip
+        return Example(f"{self.stream}/{self.seed}/{index}", padded, line.text)
 
 
-def text_hashes(folder: Path) -> dict[str, str]:
-    """Return the sha256 of each text file, by its path in the folder."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*.txt"))
-        if path.is_file()
-    }
+class EngineSource:
+    """Samples of an engine, drawn as they are asked for.
+
+    Args:
+        name: the recipe's.
+        engine: makes them.
+        seed: of the run and the stage.
+    """
+
+    num_examples: int | None = None
+
+    def __init__(self, name: str, engine: PageEngine, seed: int) -> None:
+        self.name = name
+        self.engine = engine
+        self.seed = seed
+
+    def length_hint(self, index: int) -> int:
+        """Return about how many characters the sample has."""
+        return self.engine.length_hint(index)
+
+    def example(self, index: int) -> Example:
+        """Return the engine's sample of an index.
+
+        Raises:
+            Reject: the engine gives none.
+        """
+        sample = make_sample(self.engine, self.seed, index)
+        return Example(sample.id, Image.open(io.BytesIO(sample.images[0].bytes)), sample.text)
 
 
-def _file_name(paragraph: Paragraph) -> str:
-    return paragraph.source.rsplit("/", 1)[-1]
+class ShardSource:
+    """Samples of a set on disk that have one image and a text; the hint is the text's length.
+
+    Args:
+        name: the recipe's.
+        rows: the set.
+        members: which of its rows.
+    """
+
+    def __init__(self, name: str, rows: ShardRows, members: np.ndarray) -> None:
+        self.name = name
+        self.rows = rows
+        self.members = members
+        self.num_examples: int | None = len(members)
+
+    def length_hint(self, index: int) -> int:
+        """Return how many characters the text has."""
+        return self.rows.text_length(int(self.members[index]))
+
+    def example(self, index: int) -> Example:
+        """Return a sample.
+
+        Raises:
+            Reject: it has not one image, no text, or an image that cannot be read.
+        """
+        sample = self.rows.sample(int(self.members[index]))
+        if len(sample.images) != 1:
+            raise Reject("not one image", f"{sample.id} has {len(sample.images)}")
+        if not sample.text:
+            raise Reject("no text", sample.id)
+        try:
+            image = Image.open(io.BytesIO(sample.images[0].bytes))
+            image.load()
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise Reject("image cannot be read", f"{sample.id}: {error}") from error
+        return Example(sample.id, image, sample.text)
 
 
-def _is_any(patterns: Iterable[str], *names: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in patterns for name in names)
+class Materials:
+    """What all stages of a run draw from: texts, fonts and sets, each with a part held out.
+
+    Each is read when it is asked for.
+
+    Args:
+        recipe: of the run.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.data: DataRecipe = recipe.data
+        self._shards: dict[str, ShardRows] = {}
+        self._splits: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    @property
+    def draws(self) -> bool:
+        """Whether any source draws text with fonts."""
+        return any(source.kind != "shards" for source in self.data.sources)
+
+    @cached_property
+    def texts(self) -> TextSplit:
+        """The run's texts."""
+        return split_text(self.data)
+
+    @cached_property
+    def fonts(self) -> FontSplit:
+        """The run's fonts."""
+        return split_fonts(self.data)
+
+    def told(self) -> list[str]:
+        """Return lines that say what is held out."""
+        return [self.texts.told, self.fonts.told] if self.draws else []
+
+    def shards(self, source: SourceRecipe) -> ShardRows:
+        """Return a source's set.
+
+        Raises:
+            VaryError: the recipe names no folder for it.
+            InputError: there is no set, or it is not whole.
+        """
+        if not source.path:
+            raise VaryError(
+                f"source {source.name} has no set; give data.sources.{source.name}.path=FOLDER, or "
+                f"data.sources.{source.name}.weight=0 to go without it"
+            )
+        if source.name not in self._shards:
+            self._shards[source.name] = ShardRows(Path(source.path))
+        return self._shards[source.name]
+
+    def _split(self, source: SourceRecipe) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of a set to learn from, and those held out."""
+        if source.name not in self._splits:
+            self._splits[source.name] = self.shards(source).split(_HELD_OUT_SHARE)
+        return self._splits[source.name]
+
+    @property
+    def alphabet(self) -> str:
+        """Characters that are a piece each: the line engine's, or those of the texts."""
+        if any(source.kind == "line" for source in self.data.sources):
+            return LineTexts(self.texts.learned).alphabet
+        counts: dict[str, int] = {}
+        for text in self.plain_texts():
+            for character in text:
+                counts[character] = counts.get(character, 0) + 1
+        most = self.recipe.model.tokenizer.vocabulary_size // 2
+        return "".join(sorted(sorted(counts, key=lambda c: (-counts[c], c))[:most]))
+
+    def plain_texts(self) -> Iterator[str]:
+        """Yield the texts that are learned from, as they are drawn."""
+        if self.data.text:
+            yield from (fold_text(paragraph.text) for paragraph in self.texts.learned.paragraphs)
+            return
+        for source in self.data.sources:
+            if source.kind == "shards" and source.path:
+                rows = self.shards(source)
+                yield from rows.texts(self._split(source)[0])
+
+    def sources(self, stage: StageRecipe, *, held_out: bool = False) -> dict[str, Source]:
+        """Return a stage's sources by name, or their held-out parts.
+
+        Raises:
+            VaryError: a source without its folder, or with options that do not fit.
+            InputError: text, fonts or a set are missing.
+        """
+        wanted = self.recipe.weights(stage)
+        return {
+            source.name: self._source(source, stage, held_out=held_out)
+            for source in self.data.sources
+            if source.name in wanted
+        }
+
+    def _source(self, source: SourceRecipe, stage: StageRecipe, *, held_out: bool) -> Source:
+        if source.kind == "shards":
+            members = self._split(source)[int(held_out)]
+            return ShardSource(source.name, self.shards(source), members)
+        corpus = self.texts.held_out if held_out else self.texts.learned
+        library = self.fonts.held_out if held_out else self.fonts.learned
+        where = f"data.sources.{source.name}.options"
+        seed = self.recipe.seed + int(held_out)
+        if source.kind == "line":
+            config = replace_typed(self.data.line, source.options, where)
+            renderer = LineRenderer(LineTexts(corpus), library, config)
+            return LineSource(source.name, renderer, stage.widths_px, seed, stage.name)
+        check_keys(source.options, _option_names(PageConfig) - _NO_OPTIONS, where)
+        fields: dict[str, Any] = {"kind": source.kind, "language": source.language}
+        made = PageConfig(Path(self.data.text), **fields)
+        engine = PageEngine(replace_typed(made, source.options, where), corpus, library)
+        stage_seed = int(sample_rng(seed, f"stage/{stage.name}", 0).integers(2**31))
+        return EngineSource(source.name, engine, stage_seed)
 
 
-def _check_rest(learned: Sequence[object], key: str, kind: str) -> None:
-    """Refuse patterns that hold out everything.
+def _option_names(kind: type[Any]) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
+
+
+def replace_typed(config: Any, options: dict[str, Any], where: str) -> Any:
+    """Return a dataclass with options from a recipe in the place of its own values.
 
     Raises:
-        VaryError: nothing is left.
+        VaryError: an unknown name, or a value of another type.
     """
-    if not learned:
-        raise VaryError(
-            f"{key} matches every {kind}, which leaves nothing to learn from; name fewer, or none "
-            "for a share by hash"
-        )
-
-
-def _families(faces: Iterable[FontFace]) -> str:
-    return ", ".join(sorted({face.family for face in faces}))
+    hints = typing.get_type_hints(type(config))
+    check_keys(options, hints, where)
+    typed = {k: build_value(hints[k], value, f"{where}.{k}") for k, value in options.items()}
+    return dataclasses.replace(config, **typed)

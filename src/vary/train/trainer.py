@@ -1,35 +1,64 @@
-"""The Hugging Face Trainer over an objective and batches by index."""
+"""The Hugging Face Trainer over an objective and batches by number."""
 
+import json
+import math
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from vary.data.engines.base import sample_rng
+from vary.errors import VaryError
 from vary.model.modeling import VaryForConditionalGeneration
+from vary.train.averaging import AveragedWeights
+from vary.train.batches import Batch
+from vary.train.guard import Guard, RunDiverged
 from vary.train.objective import ReadingObjective
 from vary.train.recipe import Recipe, StageRecipe
 
+DIVERGED_NAME = "diverged.json"
+_COUNTED = ("ctc", "text")
+_SHOWN_IDS = 4
 
-def training_arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> TrainingArguments:
+
+def training_arguments(
+    recipe: Recipe, stage: StageRecipe, folder: Path, num_ranks: int = 1
+) -> TrainingArguments:
     """Return the Trainer's settings for a stage.
 
     Batches come whole from the data set, so the Trainer's batch size is one; autocast belongs to
     the objective, whose parts are called past the model's forward.
+
+    Args:
+        recipe: of the run.
+        stage: of the recipe.
+        folder: of the stage.
+        num_ranks: devices that share the work.
+
+    Raises:
+        VaryError: the micro-batches cannot be shared out evenly.
     """
-    decay = min(stage.decay_steps, max(stage.steps - stage.warmup_steps, 0))
+    if stage.micro_batches % num_ranks:
+        raise VaryError(
+            f"stage {stage.name}: micro_batches {stage.micro_batches} cannot be shared by "
+            f"{num_ranks} devices; make it a multiple of {num_ranks}"
+        )
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=stage.steps,
         per_device_train_batch_size=1,
+        gradient_accumulation_steps=stage.micro_batches // num_ranks,
         learning_rate=stage.learning_rate,
         weight_decay=stage.weight_decay,
         adam_beta2=0.98,
         max_grad_norm=stage.max_grad_norm,
-        lr_scheduler_type="warmup_stable_decay",
-        lr_scheduler_kwargs={"num_decay_steps": decay, "num_stable_steps": None},
+        **_schedule(stage),
         warmup_steps=stage.warmup_steps,
         save_steps=stage.save_steps,
         save_total_limit=2,
@@ -39,10 +68,20 @@ def training_arguments(recipe: Recipe, stage: StageRecipe, folder: Path) -> Trai
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_num_workers=recipe.num_workers,
-        dataloader_prefetch_factor=8 if recipe.num_workers else None,
+        dataloader_prefetch_factor=4 if recipe.num_workers else None,
         seed=recipe.seed,
         use_cpu=not torch.cuda.is_available(),
     )
+
+
+def _schedule(stage: StageRecipe) -> dict[str, Any]:
+    if stage.schedule == "cosine":
+        return {"lr_scheduler_type": "cosine"}
+    decay = min(stage.decay_steps, max(stage.steps - stage.warmup_steps, 0))
+    return {
+        "lr_scheduler_type": "warmup_stable_decay",
+        "lr_scheduler_kwargs": {"num_decay_steps": decay, "num_stable_steps": None},
+    }
 
 
 class VaryTrainer(Trainer):
@@ -50,28 +89,114 @@ class VaryTrainer(Trainer):
 
     Args:
         objective: model and loss.
+        averages: kept beside the weights, if any.
         **kwargs: the Trainer's.
+
+    Attributes:
+        step_losses: losses of the step that was last computed, of all its micro-batches.
+        step_rejects: id and reason of the samples that it lacks.
+        grad_norm: norm of its gradient, before clipping.
     """
 
-    def __init__(self, objective: ReadingObjective, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        objective: ReadingObjective,
+        averages: AveragedWeights | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(model=objective, data_collator=_first, **kwargs)
         self.objective = objective
+        self.averages = averages
+        self.guard = Guard(objective.stage.max_jump)
         self.optimizer: torch.optim.Optimizer | None
-        self.last_losses: dict[str, Tensor] = {}
+        self.step_losses: dict[str, float] = {}
+        self.step_rejects: list[tuple[str, str]] = []
+        self.grad_norm = math.nan
+        self._sums: dict[str, Tensor] = {}
+        self._ids: list[str] = []
         self._settings: list[tuple[float, float]] = []
         self.remove_callback(PrinterCallback)  # the run has a log of its own
-        # The objective's losses are means already; the Trainer must not count items for it.
-        self.model_accepts_loss_kwargs = False
+        # The objective divides by the counts of the whole step; the Trainer must not do it again.
+        self.model_accepts_loss_kwargs = True
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
-        """Return batches in the order of their index: the order is the data set's own."""
+        """Return batches in the order of their number: the order is the data set's own."""
         return SequentialSampler(self.train_dataset)
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> Tensor:
-        """Return the loss of a batch and keep its parts for the log."""
-        losses: dict[str, Tensor] = model(**inputs)
-        self.last_losses = {name: loss.detach() for name, loss in losses.items()}
-        return losses["loss"]
+    def _get_num_items_in_batch(
+        self, batch_samples: Sequence[Batch], device: torch.device
+    ) -> dict[str, float]:
+        """Return what the losses of a step are means over, counted on all devices."""
+        self._sums, self._ids = {}, [name for batch in batch_samples for name in batch["ids"]]
+        self.step_rejects = [reject for batch in batch_samples for reject in batch["rejects"]]
+        counts = [sum(batch["counts"][name] for batch in batch_samples) for name in _COUNTED]
+        summed = self._summed(torch.tensor(counts, dtype=torch.float64, device=device))
+        return {name: max(1.0, count) for name, count in zip(_COUNTED, summed, strict=True)}
+
+    def _summed(self, values: Tensor) -> list[float]:
+        """Return the sum of a tensor over all devices, as numbers."""
+        if self.args.world_size > 1:
+            values = self.accelerator.reduce(values, reduction="sum")
+        return list(map(float, values.tolist()))
+
+    def training_step(self, model: nn.Module, inputs: Batch, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the loss of a micro-batch; dropout is a function of its number."""
+        stream = f"dropout/{self.objective.stage.name}"
+        rng = sample_rng(self.objective.seed, stream, inputs["index"])
+        torch.manual_seed(int(rng.integers(2**31)))
+        return super().training_step(model, inputs, *args, **kwargs)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: dict[str, float] | None = None,
+    ) -> Any:
+        """Return a micro-batch's share of the step's loss and keep its parts for the log."""
+        losses: dict[str, Tensor] = model(inputs, num_items_in_batch)
+        for name, loss in losses.items():
+            self._sums[name] = self._sums.get(name, torch.zeros_like(loss)) + loss.detach()
+        # Gradients are averaged over devices, but shares add up.
+        loss = losses["loss"] * self.accelerator.num_processes
+        return (loss, losses) if return_outputs else loss
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        """Clip the gradient, and stop before a step that must not be taken."""
+        norm = super()._clip_grad_norm(model)
+        self.grad_norm = float(norm)
+        names = sorted(self._sums)
+        summed = self._summed(torch.stack([self._sums[name].double() for name in names]))
+        self.step_losses = dict(zip(names, summed, strict=True))
+        fault = self.guard.fault(self.step_losses["loss"], self.grad_norm)
+        if fault:
+            self._stop_before_step(fault)
+        return norm
+
+    def _stop_before_step(self, fault: str) -> None:
+        """Keep the weights from before the step, name its samples, and end the run.
+
+        Raises:
+            RunDiverged: always.
+        """
+        stage, step = self.objective.stage, self.state.global_step + 1
+        kept = Path(self.args.output_dir) / f"checkpoint-{step - 1}"
+        if step > 1 and not kept.is_dir():
+            self._save_checkpoint(self.model, None)
+        told = {"stage": stage.name, "step": step, "fault": fault, "ids": self._ids}
+        record = Path(self.args.output_dir).parent / DIVERGED_NAME
+        if self.args.should_save:
+            record.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+        shown = ", ".join(self._ids[:4]) + (
+            f" and {len(self._ids) - 4} more" * (len(self._ids) > 4)
+        )
+        way = (
+            f"{kept.name} holds the weights from before" if step > 1 else "nothing was learned yet"
+        )
+        raise RunDiverged(
+            f"stage {stage.name}, step {step}: {fault}. Its samples are {shown} (all in {record}); "
+            f"{way}. Go on with a lower stages.{stage.name}.learning_rate, or look at the samples"
+        )
 
     def create_optimizer(self, *_: Any, **__: Any) -> torch.optim.Optimizer:
         """Return AdamW over what is trained: decay on matrices only, the vocabulary's own rate."""
@@ -111,16 +236,37 @@ class VaryTrainer(Trainer):
             group["initial_lr"], group["weight_decay"] = rate, decay
             group["lr"] = rate * shape(schedule.last_epoch)
 
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint; one that cannot be finished is removed, the one before it stays.
+
+        Raises:
+            VaryError: it could not be written, for want of room or of rights.
+        """
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            reason = str(error).split("\n", 1)[0]
+            raise VaryError(
+                f"{folder} could not be written ({reason}); the checkpoint before it is whole: "
+                "make room, and the same command goes on from there"
+            ) from error
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or self.args.output_dir or ".")
         self.objective.model.save_pretrained(folder)
         self.objective.processor.save_pretrained(folder)
+        if self.averages is not None:
+            self.averages.save(folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         saved = VaryForConditionalGeneration.from_pretrained(
             resume_from_checkpoint, dtype=torch.float32
         )
         self.objective.model.load_state_dict(saved.state_dict())
+        if self.averages is not None and not self.averages.load(Path(resume_from_checkpoint)):
+            self.averages = AveragedWeights(self.objective.model, self.averages.decay)
 
 
 def _first(batches: list[Any]) -> Any:

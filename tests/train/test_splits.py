@@ -3,7 +3,7 @@
 import pytest
 
 from vary.errors import VaryError
-from vary.train.sources import share_by_hash, split_fonts, split_text
+from vary.train.splits import share_by_hash, split_fonts, split_text
 
 
 def texts_of(corpus):
@@ -61,7 +61,7 @@ def test_without_a_match_a_family_that_can_draw_letters_is_held_out(tiny, monkey
     ]
     library = type(whole)(faces)
     monkeypatch.setattr(library, "missing", lambda f, text: {"a"} if f.family == "Signs" else set())
-    monkeypatch.setattr("vary.train.sources.FontLibrary.discover", lambda *_, **__: library)
+    monkeypatch.setattr("vary.train.splits.FontLibrary.discover", lambda *_, **__: library)
     split = split_fonts(data)
     assert len(split.held_out.families) == 1 and "Signs" not in split.held_out.families
     assert set(split.learned.families) | set(split.held_out.families) == set(library.families)

@@ -1,0 +1,194 @@
+"""Batches of a stage by number: the parts of its steps, drawn, sized and tokenised."""
+
+import signal
+from collections import Counter
+from collections.abc import Mapping
+from typing import TypedDict
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from vary.data.engines.base import Reject
+from vary.errors import VaryError
+from vary.model.images import stack_pixels
+from vary.model.processing import VaryProcessor
+from vary.train.mixture import Mixture, StepPlan
+from vary.train.recipe import StageRecipe
+from vary.train.sources import Example
+
+# A source that gives nothing so many times in a row, and gave nothing before, gives nothing.
+_MAX_REJECTS = 100
+
+
+class Batch(TypedDict):
+    """Samples that are computed together.
+
+    Keys:
+        pixels: for each vocabulary (B, 3, H, W) uint8, padded with white right and below.
+        sizes: for each vocabulary (B, 2) height and width before padding.
+        texts: what stands on each.
+        answers: the tokens of each, with what the prompt's form puts behind and the end.
+        ids: of the samples.
+        numbers: of the samples in the stage's order.
+        counts: characters (`ctc`) and tokens (`text`) that the losses are means over.
+        rejects: id and reason of each sample that could not be made.
+        index: the batch's number; with the run's seed it makes the batch again.
+    """
+
+    pixels: list[Tensor]
+    sizes: list[Tensor]
+    texts: list[str]
+    answers: list[list[int]]
+    ids: list[str]
+    numbers: list[int]
+    counts: dict[str, int]
+    rejects: list[tuple[str, str]]
+    index: int
+
+
+def collate(
+    examples: Mapping[int, Example],
+    processor: VaryProcessor,
+    *,
+    max_answer_tokens: int | None = None,
+    index: int = 0,
+) -> Batch:
+    """Return a batch of examples; there may be none.
+
+    Args:
+        examples: by their numbers.
+        processor: sizes pictures and tokenises answers.
+        max_answer_tokens: longer answers are left out and named; None lets all pass.
+        index: of the batch.
+    """
+    numbers = list(examples)
+    answers = processor.answer_tokens([examples[n].text for n in numbers]) if numbers else []
+    rejects: list[tuple[str, str]] = []
+    kept: dict[int, list[int]] = {}
+    for number, answer in zip(numbers, answers, strict=True):
+        if max_answer_tokens is None or len(answer) <= max_answer_tokens:
+            kept[number] = answer
+        else:
+            reason = f"longer than the model's positions: {len(answer)} tokens"
+            rejects.append((examples[number].id, reason))
+    rules = processor.image_processor.rules
+    arrays = [[rule.pixels(examples[number].picture) for number in kept] for rule in rules]
+    texts = [examples[number].text for number in kept]
+    return {
+        "pixels": [stack_pixels(made) for made in arrays] if kept else [],
+        "sizes": [torch.tensor([array.shape[:2] for array in made]) for made in arrays],
+        "texts": texts,
+        "answers": list(kept.values()),
+        "ids": [examples[number].id for number in kept],
+        "numbers": list(kept),
+        "counts": {"ctc": sum(map(len, texts)), "text": sum(map(len, kept.values()))},
+        "rejects": rejects,
+        "index": index,
+    }
+
+
+class StageBatches(Dataset[Batch]):
+    """The micro-batches of a stage: part p of step s has the number s * micro_batches + p.
+
+    Args:
+        mixture: the samples.
+        stage: batch size.
+        processor: sizes pictures and tokenises answers.
+        max_answer_tokens: see `collate`.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        stage: StageRecipe,
+        processor: VaryProcessor,
+        max_answer_tokens: int | None = None,
+    ) -> None:
+        self.mixture = mixture
+        self.stage = stage
+        self.processor = processor
+        self.max_answer_tokens = max_answer_tokens
+        self.plan = StepPlan(mixture, stage)
+        self._given: Counter[str] = Counter()
+        self._refused: dict[str, list[Reject]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of micro-batches."""
+        return self.stage.steps * self.stage.micro_batches
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return a micro-batch; samples that cannot be made are left out and named.
+
+        Raises:
+            VaryError: a source gives nothing at all.
+        """
+        if torch.utils.data.get_worker_info() is not None:
+            # Ctrl-C reaches the whole group of processes; the main one ends the run in order.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        step, part = divmod(index, self.stage.micro_batches)
+        examples: dict[int, Example] = {}
+        rejects: list[tuple[str, str]] = []
+        for number in self.plan.step(step)[part :: self.stage.micro_batches]:
+            name, place = self.mixture.place(number)
+            try:
+                examples[number] = self.mixture.sources[name].example(place)
+                self._given[name] += 1
+            except Reject as reject:
+                rejects.append((f"{self.stage.name}/{name}/{place}", str(reject)))
+                self._refuse(name, reject)
+        batch = collate(
+            examples, self.processor, max_answer_tokens=self.max_answer_tokens, index=index
+        )
+        batch["rejects"] += rejects
+        return batch
+
+    def _refuse(self, name: str, reject: Reject) -> None:
+        """Count a reject of a source that has given nothing yet."""
+        if self._given[name]:
+            return
+        refused = self._refused.setdefault(name, [])
+        refused.append(reject)
+        if len(refused) >= _MAX_REJECTS:
+            reason, often = Counter(r.reason for r in refused).most_common(1)[0]
+            raise VaryError(
+                f"stage {self.stage.name}: source {name} gave none of {len(refused)} samples "
+                f"({often} times: {reason}; the last: {reject}); give it other fonts, text or "
+                "options, or leave it out with weight 0"
+            )
+
+
+def measured_batches(
+    mixture: Mixture,
+    processor: VaryProcessor,
+    num_samples: int,
+    batch_size: int,
+    max_answer_tokens: int | None = None,
+) -> list[Batch]:
+    """Return the first samples of a mixture in batches of like lengths, those left out that fail.
+
+    Raises:
+        VaryError: none could be made.
+    """
+    examples: dict[int, Example] = {}
+    last = None
+    for number in sorted(range(num_samples), key=lambda n: (mixture.length_hint(n), n)):
+        name, place = mixture.place(number)
+        try:
+            examples[number] = mixture.sources[name].example(place)
+        except Reject as reject:
+            last = reject
+    numbers = list(examples)
+    cuts = [numbers[at : at + batch_size] for at in range(0, len(numbers), batch_size)]
+    batches = [
+        collate({n: examples[n] for n in cut}, processor, max_answer_tokens=max_answer_tokens)
+        for cut in cuts
+    ]
+    made = [batch for batch in batches if batch["texts"]]
+    if not made:
+        told = last or "all are longer than the model's positions"
+        raise VaryError(
+            f"stage {mixture.stage}: no held-out sample could be made ({told}); give other fonts, "
+            "text or options"
+        )
+    return made
