@@ -16,7 +16,9 @@ EXIT_STOPPED = 130  # as shells report an interrupt
 COMMANDS: dict[str, tuple[str, str]] = {
     "read": ("vary.cli.read:read", "Read PDFs, images and folders of them into text."),
     "data": ("vary.cli.data:app", "Generate training data; look at it, count it, check it."),
+    "plan": ("vary.cli.plan:plan", "Tell what a recipe takes: memory, FLOPs, hours."),
     "train": ("vary.cli.train:train", "Train by a recipe, or go on with a training."),
+    "info": ("vary.cli.info:info", "Show a checkpoint's parameters, tokens and shapes."),
 }
 
 

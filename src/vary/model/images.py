@@ -130,14 +130,14 @@ class VaryImageProcessor(BaseImageProcessor):
         names = zip(pixel_names(len(self.rules)), size_names(len(self.rules)), strict=True)
         for (name, size_name), rule in zip(names, self.rules, strict=True):
             made = [rule.pixels(picture) for picture in pictures]
-            features[name] = rule.normalise(_pad(made))
+            features[name] = rule.normalise(stack_pixels(made))
             features[size_name] = torch.tensor([image.shape[:2] for image in made])
         return BatchFeature(features)
 
     __call__ = preprocess
 
 
-def _pad(images: list[np.ndarray]) -> Tensor:
+def stack_pixels(images: list[np.ndarray]) -> Tensor:
     """Return (B, 3, H, W) uint8, smaller images padded with white to the right and below."""
     height = max(image.shape[0] for image in images)
     width = max(image.shape[1] for image in images)

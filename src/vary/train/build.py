@@ -114,10 +114,30 @@ def _pretrained(spec: ModelRecipe) -> tuple[PreTrainedModel, PreTrainedTokenizer
             "model.language_model=FOLDER, or model.language_model='' and fields of model.text for "
             "random weights"
         ) from error
+    _check_language_model(spec, language_model)
     if spec.max_positions:
         interpolate_positions(language_model, spec.max_positions)
     add_image_tokens(language_model, tokenizer, drafts=spec.ctc_head)
     return language_model, tokenizer
+
+
+def _check_language_model(spec: ModelRecipe, language_model: PreTrainedModel) -> None:
+    """Refuse a language model that is not the one that `model.text` describes.
+
+    Raises:
+        VaryError: fields in which they differ.
+    """
+    config = language_model.config
+    differing = [
+        f"{name} {getattr(config, name, None)!r}, not {value!r}"
+        for name, value in spec.text.items()
+        if getattr(config, name, None) != value
+    ]
+    if differing:
+        raise VaryError(
+            f"the language model at {spec.language_model} is not what model.text says: it has "
+            f"{', '.join(differing)}; give another, or write into model.text what it has"
+        )
 
 
 def _encoder(spec: ModelRecipe, config: ViTDetConfig) -> ViTDetConfig | ViTDetVocabulary:

@@ -14,6 +14,7 @@ from vary.train.batches import Batch
 from vary.train.drafts import spoil
 from vary.train.freezing import FROZEN_BY_OBJECTIVE, freeze, is_fixed
 from vary.train.recipe import StageRecipe
+from vary.train.recomputing import recompute_activations
 from vary.vocabulary.ctc import decode_greedy, encode_targets
 
 
@@ -52,10 +53,7 @@ class ReadingObjective(nn.Module):
         freeze(model, patterns)
         # Kept, since the trainer asks for training mode before every step.
         self._fixed = [part for part in self.model.modules() if is_fixed(part)]
-        if stage.gradient_checkpointing:
-            model.gradient_checkpointing_enable()
-        elif any(getattr(part, "gradient_checkpointing", False) for part in model.modules()):
-            model.gradient_checkpointing_disable()
+        recompute_activations(model, on=stage.gradient_checkpointing)
 
     @property
     def loss_names(self) -> tuple[str, ...]:

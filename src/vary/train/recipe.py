@@ -33,7 +33,8 @@ class ModelRecipe:
     Args:
         vocabulary: fields of `ViTDetConfig`; none for the paper's.
         text: fields of the language model's configuration with its `model_type`; the sizes that
-            depend on the tokenizer are filled in. Empty where `language_model` is given.
+            depend on the tokenizer are filled in. With `language_model` they say what that one has
+            to be, and may be left out.
         image: fields of `ImageRule`; none for the paper's.
         tokenizer: see `TokenizerRecipe`.
         ctc_head: let the vocabulary name the characters of line strips by itself; its alphabet is
@@ -62,15 +63,15 @@ class ModelRecipe:
     align_heads: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse two language models, or none.
+        """Refuse a model without a language model.
 
         Raises:
             VaryError: as told.
         """
-        if bool(self.text) == bool(self.language_model):
+        if not self.text and not self.language_model:
             raise VaryError(
-                "model needs one of text (a configuration, random weights) and language_model (a "
-                f"folder with weights and tokenizer), got {'both' if self.text else 'neither'}"
+                "model needs text (a language model's configuration, random weights) or "
+                "language_model (a folder with weights and tokenizer); it has neither"
             )
 
 
@@ -169,6 +170,7 @@ class StageRecipe:
         mask_share: share of the answer's tokens hidden from the next.
         ctc_weight: factor on the CTC loss under `both`.
         weight_decay: AdamW's, on matrices.
+        adam_beta2: AdamW's decay of squared gradients.
         max_grad_norm: gradients are clipped to it.
         average_decay: factor on the averaged weights at each step, such as 0.999; the stage then
             ends with them instead of the last ones. 0: none are kept.
@@ -177,6 +179,7 @@ class StageRecipe:
             a nat more, stops the run; 0 lets it pass.
         validate_steps: steps between measurements on held-out samples.
         save_steps: steps between checkpoints.
+        keep_checkpoints: how many are kept, the newest.
     """
 
     name: str
@@ -199,12 +202,14 @@ class StageRecipe:
     mask_share: float = 0.3
     ctc_weight: float = 1.0
     weight_decay: float = 0.03
+    adam_beta2: float = 0.98
     max_grad_norm: float = 1.0
     average_decay: float = 0.0
     gradient_checkpointing: bool = False
     max_jump: float = 3.0
     validate_steps: int = 250
     save_steps: int = 250
+    keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be trained with.
@@ -220,12 +225,14 @@ class StageRecipe:
                 f"(pixels of width of its strips), got {self.batch_size} and {self.batch_px}"
             )
         counts = ("steps", "micro_batches", "group_steps", "validate_steps", "save_steps")
+        counts += ("keep_checkpoints",)
         least = {name: getattr(self, name) for name in counts}
         least["widths_px"] = min(self.widths_px, default=0)
         for key, count in least.items():
             if count < 1:
                 raise VaryError(f"stage {self.name}: {key} must be at least 1, got {count}")
-        for key in ("draft_share", "good_draft_share", "mask_share", "average_decay"):
+        shares = ("draft_share", "good_draft_share", "mask_share", "average_decay", "adam_beta2")
+        for key in shares:
             share = getattr(self, key)
             if not 0 <= share <= 1:
                 raise VaryError(f"stage {self.name}: {key} must be 0 to 1, got {share}")

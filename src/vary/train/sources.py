@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from vary.data.engines.base import Reject, make_sample, sample_rng
+from vary.data.engines.base import Reject, sample_id, sample_rng
 from vary.data.engines.page.engine import PageConfig, PageEngine
 from vary.data.engines.page.line import LineRenderer
 from vary.data.engines.page.line_text import LineTexts, fold_text
@@ -144,13 +144,13 @@ class EngineSource:
         return self.engine.length_hint(index)
 
     def example(self, index: int) -> Example:
-        """Return the engine's sample of an index.
+        """Return what the engine draws for an index, not encoded.
 
         Raises:
             Reject: the engine gives none.
         """
-        sample = make_sample(self.engine, self.seed, index)
-        return Example(sample.id, Image.open(io.BytesIO(sample.images[0].bytes)), sample.text)
+        drawn = self.engine.draw(index, sample_rng(self.seed, self.engine.name, index))
+        return Example(sample_id(self.engine.name, self.seed, index), drawn.image, drawn.text)
 
 
 class ShardSource:

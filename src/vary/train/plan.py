@@ -1,0 +1,257 @@
+"""What a recipe takes, before it is run: parameters, memory, FLOPs, hours.
+
+Shapes alone are computed with, on PyTorch's meta device: no weights, no data, seconds. FLOPs are
+PyTorch's own count of a step's operators; bytes of activations are those of the tensors that
+autograd keeps. Hours follow from a share of the device's peak (MFU), which has to be measured:
+`benchmarks/encoder.py` prints it, and `measure` takes it on the machine at hand.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoConfig
+
+from vary.data.engines.page.line_text import LATIN_ALPHABET
+from vary.errors import VaryError
+from vary.model import ImageRule, VaryConfig, VaryForConditionalGeneration
+from vary.model.configuration import config_from_dict
+from vary.train.freezing import FROZEN_BY_OBJECTIVE, freeze, parameter_counts
+from vary.train.recipe import ModelRecipe, Recipe, StageRecipe
+from vary.train.recomputing import recompute_activations
+from vary.vocabulary import ViTDetConfig
+
+# bf16 with dense matrices, TFLOP/s, and memory in GB, as NVIDIA states them for the SXM modules.
+DEVICES = {"H100": (989.0, 80), "H200": (989.0, 141)}
+# Paper 3.2 makes room for 4,096; a page of 700 words has about a quarter of them.
+DEFAULT_ANSWER_TOKENS = 1024
+_TOKENS_PER_PX = 1 / 16  # of a strip: about a piece in two letters of 8 px
+_AROUND_IMAGE = 2
+_FP32, _BF16 = 4, 2
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What a stage takes.
+
+    Args:
+        name: of the stage.
+        trained: parameters.
+        frozen: parameters.
+        samples: of all steps.
+        micro_batch: samples that are computed together.
+        image: height and width in pixels.
+        image_tokens: vision tokens of an image.
+        answer_tokens: tokens of an answer, taken as the mean.
+        flops: of a sample, forward and backward; what gradient checkpointing computes again is not
+            counted, as is usual for MFU.
+        state_bytes: weights, gradients, moments and averages.
+        activation_bytes: what a sample keeps for the backward pass.
+    """
+
+    name: str
+    trained: int
+    frozen: int
+    samples: int
+    micro_batch: int
+    image: tuple[int, int]
+    image_tokens: int
+    answer_tokens: int
+    flops: int
+    state_bytes: int
+    activation_bytes: int
+
+    @property
+    def total_flops(self) -> int:
+        """FLOPs of the stage."""
+        return self.samples * self.flops
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of one device: state, and the activations of a micro-batch."""
+        return self.state_bytes + self.micro_batch * self.activation_bytes
+
+    def hours(self, tflops: float, num_devices: int, mfu: float) -> float:
+        """Return hours at a share of a device's peak."""
+        return self.total_flops / (tflops * 1e12 * mfu * num_devices) / 3600
+
+
+def plan(recipe: Recipe, answer_tokens: int | None = None) -> list[StagePlan]:
+    """Return what each stage of a recipe takes.
+
+    Args:
+        recipe: of the run.
+        answer_tokens: mean length of the answers; None for an estimate: of strips by their width,
+            of pages `DEFAULT_ANSWER_TOKENS`.
+
+    Raises:
+        VaryError: a model that cannot be built, or whose language model is described nowhere.
+    """
+    return [_plan_stage(recipe, stage, answer_tokens) for stage in recipe.stages]
+
+
+def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -> StagePlan:
+    with torch.device("meta"):
+        model = meta_model(recipe.model)
+    patterns = FROZEN_BY_OBJECTIVE[stage.objective] if stage.frozen is None else stage.frozen
+    freeze(model, patterns)
+    counts = parameter_counts(model)
+    size, step_samples = _typical(recipe, stage)
+    rows, columns = model.config.vocabularies[0].token_grid(*size)
+    tokens = answer_tokens or (
+        max(1, round(size[1] * _TOKENS_PER_PX))
+        if recipe.model.image.get("mode") == "strip"
+        else DEFAULT_ANSWER_TOKENS
+    )
+    dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+    model.to(dtype).train()
+    recompute_activations(model, on=stage.gradient_checkpointing)
+    step = _sample_step(model, stage, size, rows * columns, tokens)
+    with _saved_bytes() as kept:
+        step()
+    recompute_activations(model, on=False)
+    with FlopCounterMode(display=False) as counter:
+        step().backward()
+    # fp32 weights, and for what is trained gradients, two moments, and the averages.
+    copies = 3 + int(bool(stage.average_decay))
+    state = _FP32 * (counts["trained"] * (1 + copies) + counts["frozen"])
+    return StagePlan(
+        name=stage.name,
+        **counts,
+        samples=stage.steps * step_samples,
+        micro_batch=-(-step_samples // stage.micro_batches),
+        image=size,
+        image_tokens=rows * columns,
+        answer_tokens=tokens,
+        flops=counter.get_total_flops(),
+        state_bytes=state,
+        activation_bytes=sum(kept.values()),
+    )
+
+
+def _typical(recipe: Recipe, stage: StageRecipe) -> tuple[tuple[int, int], int]:
+    """Return the size of a stage's images, and the samples of a step, strips at their mean."""
+    rule = ImageRule(**recipe.model.image)
+    if rule.mode != "strip":
+        return (rule.height, rule.width), stage.batch_size
+    step = rule.step_px
+    width = max(step, round(statistics.mean(stage.widths_px) / step) * step)
+    return (rule.height, width), stage.batch_size or max(1, stage.batch_px // width)
+
+
+def meta_model(spec: ModelRecipe) -> VaryForConditionalGeneration:
+    """Return a recipe's model, of the sizes that training would give it.
+
+    Raises:
+        VaryError: the language model is described nowhere.
+    """
+    if spec.text:
+        text = config_from_dict(spec.text)
+    else:
+        try:
+            text = AutoConfig.from_pretrained(spec.language_model)
+        except (OSError, ValueError) as error:
+            raise VaryError(
+                f"no configuration of {spec.language_model} to be had ({error}); say in model.text "
+                "what it is, such as {model_type: opt}"
+            ) from error
+    # A pretrained one gets rows for <img>, <imgpad>, </img>, and for drafts two more.
+    added = 5 if spec.ctc_head else 3
+    text.vocab_size = (
+        text.vocab_size + added if spec.language_model else spec.tokenizer.vocabulary_size
+    )
+    text.max_position_embeddings = spec.max_positions or text.max_position_embeddings
+    alphabet = LATIN_ALPHABET if spec.ctc_head else None
+    vocabulary = ViTDetConfig(**spec.vocabulary, ctc_alphabet=alphabet)
+    return VaryForConditionalGeneration(VaryConfig([vocabulary], text, image_token_id=1))
+
+
+def _sample_step(
+    model: VaryForConditionalGeneration,
+    stage: StageRecipe,
+    size: tuple[int, int],
+    image_tokens: int,
+    answer_tokens: int,
+) -> Callable[[], Tensor]:
+    """Return a function that gives the loss of one sample on the model's device."""
+    device, dtype = model.device, model.dtype
+    pixels = torch.zeros(1, 3, *size, device=device, dtype=dtype)
+    length = image_tokens + _AROUND_IMAGE + answer_tokens
+    labels = torch.zeros(1, length, dtype=torch.long, device=device)
+    shape_only: dict[str, Tensor] = {}
+    if device.type == "meta":
+        # A whole mask, since transformers looks into positions to find out whether it needs one.
+        shape_only = {
+            "attention_mask": torch.ones(1, 1, length, length, dtype=torch.bool, device=device),
+            "position_ids": torch.zeros(1, length, dtype=torch.long, device=device),
+        }
+
+    def step() -> Tensor:
+        outputs = [vocabulary(pixels) for vocabulary in model.vocabularies]
+        loss = torch.zeros((), device=device)
+        if stage.objective != "text":
+            loss = loss + outputs[0].ctc_logits.float().log_softmax(-1).mean()
+        if stage.objective != "ctc":
+            fused = model.projector([output.last_hidden_state for output in outputs])
+            written = model.get_input_embeddings()(labels[:, image_tokens:])
+            embeds = torch.cat([fused, written.to(fused.dtype)], dim=1)
+            output = model(inputs_embeds=embeds, labels=labels, use_cache=False, **shape_only)
+            loss = loss + output.loss
+        return loss
+
+    return step
+
+
+@contextmanager
+def _saved_bytes() -> Iterator[dict[int, int]]:
+    """Collect the bytes of each storage that autograd keeps, parameters left out."""
+    kept: dict[int, int] = {}
+    alive: list[Any] = []  # a storage that is freed would give its number to another
+
+    def pack(tensor: Tensor) -> Tensor:
+        if not isinstance(tensor, torch.nn.Parameter) and not tensor.is_leaf:
+            storage = tensor.untyped_storage()
+            kept[storage._cdata] = storage.nbytes()
+            alive.append(storage)
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield kept
+
+
+def measure(recipe: Recipe, stage: StageRecipe, answer_tokens: int, repeats: int = 3) -> float:
+    """Return the seconds that a sample takes here, forward and backward, with random weights.
+
+    Args:
+        recipe: of the run.
+        stage: whose sizes and losses.
+        answer_tokens: see `StagePlan`.
+        repeats: the quickest of so many counts; one before them warms up.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with torch.device(device):
+        model = meta_model(recipe.model)
+    patterns = FROZEN_BY_OBJECTIVE[stage.objective] if stage.frozen is None else stage.frozen
+    freeze(model, patterns)
+    model.train()
+    size, _ = _typical(recipe, stage)
+    rows, columns = model.config.vocabularies[0].token_grid(*size)
+    step = _sample_step(model, stage, size, rows * columns, answer_tokens)
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            loss = step()
+        loss.backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+        model.zero_grad()
+    return min(seconds[1:])

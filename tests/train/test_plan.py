@@ -1,0 +1,98 @@
+"""What a recipe takes, held against counts made in another way."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vary.errors import VaryError
+from vary.train.build import build
+from vary.train.plan import DEFAULT_ANSWER_TOKENS, measure, meta_model, plan
+from vary.train.recipe import load_recipe
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+def test_vary_tiny_is_of_the_papers_size():
+    (stage,) = plan(load_recipe(RECIPES / "tiny.yaml"))
+    assert (stage.trained, stage.frozen) == (223_170_816, 0)
+    assert stage.image_tokens == 256
+    assert stage.samples == 512 * 21_210  # three epochs of the paper's 3.62 million
+    assert stage.answer_tokens == DEFAULT_ANSWER_TOKENS
+    with torch.device("meta"):
+        model = meta_model(load_recipe(RECIPES / "tiny.yaml").model)
+    assert model.language_model.model.decoder.embed_positions.weight.shape == (4098, 768)
+    assert model.get_input_embeddings().weight.shape == (50275, 768)
+    # fp32 weights, gradients and two moments.
+    assert stage.state_bytes == 223_170_816 * 16
+    assert stage.memory_bytes == stage.state_bytes + 8 * stage.activation_bytes
+
+
+def test_the_model_planned_is_the_model_trained(tiny, built):
+    """But for the pieces, of which the tests' few texts give less than the recipe asks for."""
+    with torch.device("meta"):
+        planned = meta_model(tiny().model)
+    shapes = [
+        {name: p.shape for name, p in model.named_parameters() if "embed_tokens" not in name}
+        for model in (planned, built[0])
+    ]
+    assert shapes[0] == shapes[1]
+
+
+def test_flops_are_those_of_the_matrices(tiny):
+    """Of a language model with long answers: 6 for each weight and token, and the attention."""
+    model = ["model.text.hidden_size=256", "model.text.intermediate_size=1024"]
+    recipe = tiny("stages.read.objective=text", "stages.read.frozen=['vocabularies.*']", *model)
+    few, many = (plan(recipe, tokens)[1] for tokens in (100, 200))
+    weights = 4 * 256 * 256 + 3 * 256 * 1024 + 256 * recipe.model.tokenizer.vocabulary_size
+    lengths = [stage.image_tokens + 2 + stage.answer_tokens for stage in (few, many)]
+    attention = [2 * 2 * length * length * 256 for length in lengths]  # scores and values
+    expected = 6 * weights * 100 + 3 * (attention[1] - attention[0])
+    assert many.flops - few.flops == pytest.approx(expected, rel=0.02)
+
+
+def test_what_is_frozen_costs_no_backward_and_no_state(tiny):
+    trained = plan(tiny("stages.read.objective=text", "stages.read.frozen=[]"))[1]
+    frozen = plan(tiny("stages.read.objective=text", "stages.read.frozen=['vocabularies.*']"))[1]
+    assert frozen.frozen > 0 and trained.frozen == 0
+    assert trained.trained == frozen.trained + frozen.frozen
+    assert frozen.flops < trained.flops
+    assert frozen.activation_bytes < trained.activation_bytes
+    assert trained.state_bytes - frozen.state_bytes == 12 * frozen.frozen
+    averaged = plan(tiny("stages.read.average_decay=0.9"))[1]
+    assert averaged.state_bytes == plan(tiny())[1].state_bytes + 4 * averaged.trained
+
+
+def test_checkpointing_keeps_less_for_the_same_flops(tiny):
+    plain, again = (
+        plan(tiny(f"stages.read.gradient_checkpointing={on}"))[1] for on in (False, True)
+    )
+    assert again.activation_bytes < 0.8 * plain.activation_bytes
+    assert again.flops == plain.flops
+
+
+def test_samples_and_parts_follow_the_batch(tiny):
+    stage = plan(
+        tiny("stages.read.batch_size=10", "stages.read.batch_px=0", "stages.read.micro_batches=4")
+    )[1]
+    assert (stage.samples, stage.micro_batch) == (30, 3)
+    assert stage.total_flops == 30 * stage.flops
+    assert stage.hours(1.0, 2, 0.5) == pytest.approx(stage.total_flops / 1e12 / 3600)
+
+
+def test_a_sample_is_timed_here(tiny):
+    recipe = tiny()
+    assert 0 < measure(recipe, recipe.stages[1], 8, repeats=1) < 60
+
+
+def test_a_language_model_that_nobody_describes_is_told(tiny, tmp_path):
+    recipe = load_recipe(
+        RECIPES / "tiny.yaml", ["model.text={}", f"model.language_model={tmp_path}"]
+    )
+    with pytest.raises(VaryError, match=r"say in model\.text what it is"):
+        plan(recipe)
+
+
+def test_weights_that_are_not_there_are_told(tmp_path, materials):
+    with pytest.raises(VaryError, match="no language model and tokenizer at"):
+        build(load_recipe(RECIPES / "tiny.yaml", [f"model.language_model={tmp_path}"]), materials)
