@@ -46,6 +46,14 @@ LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
         "logits_scaling": 4.0,
         "residual_multiplier": 0.5,
     },
+    # OPT-350M's ways: embeddings narrower than the layers, norms behind them.
+    "opt-350m": {
+        "model_type": "opt",
+        "ffn_dim": 48,
+        "word_embed_proj_dim": 12,
+        "do_layer_norm_before": False,
+        "bos_token_id": 0,
+    },
     "cohere": {
         "intermediate_size": 48,
         "num_key_value_heads": 1,
@@ -53,8 +61,6 @@ LANGUAGE_MODELS: dict[str, dict[str, Any]] = {
         "logit_scale": 0.25,
     },
 }
-# OPT-350M's ways: embeddings narrower than the layers, norms behind them.
-OPT_350M = {"word_embed_proj_dim": 12, "do_layer_norm_before": False}
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +131,7 @@ def strip_vocabulary() -> ViTDetConfig:
 
 @pytest.fixture
 def page_vocabularies() -> list[PreTrainedConfig]:
-    """Two vocabularies as in Vary-base, small: CLIP of 28 px, ViTDet of 64 px, 4 tokens each."""
+    """Two vocabularies as in Vary-base, small: ViTDet of 64 px, CLIP of 28 px, 4 tokens each."""
     clip = CLIPVisionConfig(
         hidden_size=12,
         intermediate_size=16,
@@ -154,6 +160,7 @@ def make_text_config(tokenizer) -> Callable[..., PreTrainedConfig]:
 
     def make(model_type: str = "opt", is_tied: bool = True, **changes: Any) -> PreTrainedConfig:
         fields = {
+            "model_type": model_type,
             "vocab_size": len(tokenizer),
             "hidden_size": 24,
             "num_hidden_layers": 2,
@@ -165,7 +172,7 @@ def make_text_config(tokenizer) -> Callable[..., PreTrainedConfig]:
             **LANGUAGE_MODELS[model_type],
             **changes,
         }
-        return AutoConfig.for_model(model_type, **fields)
+        return AutoConfig.for_model(**fields)
 
     return make
 

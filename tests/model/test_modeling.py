@@ -29,8 +29,9 @@ from vary.vocabulary import ViTDetVocabulary
 
 NEW = 7
 LANGUAGE_MODELS = [
-    ("opt", True), ("opt", False), ("llama", True), ("llama", False), ("qwen2", True),
-    ("qwen2", False),
+    ("opt", True), ("opt", False), ("opt-350m", True), ("llama", True), ("llama", False),
+    ("qwen2", True), ("qwen2", False), ("qwen3", True), ("qwen3", False), ("granite", True),
+    ("cohere", True),
 ]  # fmt: skip
 
 

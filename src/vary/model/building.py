@@ -53,9 +53,9 @@ def interpolate_positions(language_model: PreTrainedModel, num_positions: int) -
     table.weight = nn.Parameter(torch.cat([kept, fitted]), table.weight.requires_grad)
     table.num_embeddings = num_positions + offset
     language_model.config.max_position_embeddings = num_positions
-    decoder = getattr(getattr(language_model, "model", None), "decoder", None)
-    if hasattr(decoder, "max_target_positions"):
-        decoder.max_target_positions = num_positions
+    for module in language_model.modules():
+        if hasattr(module, "max_target_positions"):
+            module.max_target_positions = num_positions
 
 
 def _position_table(language_model: PreTrainedModel) -> tuple[nn.Embedding, int]:
@@ -121,20 +121,21 @@ def add_image_tokens(
     fresh = [tokenizer.convert_tokens_to_ids(token) for token in new]
     size = max(num_rows + len(new), len(tokenizer))
     tables = _tables(language_model)
-    means = [table.weight.data[: min(num_known, num_rows)].float().mean(dim=0) for table in tables]
+    means = [table[: min(num_known, num_rows)].float().mean(dim=0) for table in tables]
     if size > num_rows:
         language_model.resize_token_embeddings(size, mean_resizing=False)
     rows = sorted({*fresh, *range(num_rows, size)})
     for table, mean in zip(_tables(language_model), means, strict=True):
-        table.weight.data[rows] = mean.to(table.weight.dtype)
+        table[rows] = mean.to(table.dtype)
     language_model.config.pad_token_id = tokenizer.pad_token_id
     language_model.config.eos_token_id = tokenizer.eos_token_id
 
 
-def _tables(language_model: PreTrainedModel) -> list[nn.Module]:
-    """Return the embeddings, and the head where it has rows of its own."""
+def _tables(language_model: PreTrainedModel) -> list[Tensor]:
+    """Return the embeddings' weights, and the head's where it has rows of its own."""
     inputs, head = language_model.get_input_embeddings(), language_model.get_output_embeddings()
-    return [inputs] if head is None or head.weight is inputs.weight else [inputs, head]
+    is_one = head is None or head.weight is inputs.weight
+    return [module.weight.data for module in ([inputs] if is_one else [inputs, head])]
 
 
 def build_vary(

@@ -36,10 +36,8 @@ class Projector(nn.Module):
             ValueError: vocabularies of other token counts under `channel` or `sum`.
         """
         # A vocabulary may be of another precision than what it is put before.
-        mapped = [
-            linear(part.to(linear.weight.dtype))
-            for linear, part in zip(self.linears, tokens, strict=True)
-        ]
+        dtype = next(self.parameters()).dtype
+        mapped = [linear(part.to(dtype)) for linear, part in zip(self.linears, tokens, strict=True)]
         if self.fusion == "sequence":
             return torch.cat(mapped, dim=-2)
         counts = [part.shape[-2] for part in mapped]

@@ -65,9 +65,12 @@ class EncodedImages:
 
 def build_vocabulary(config: PreTrainedConfig) -> tuple[PreTrainedModel, int]:
     """Return a vocabulary with initial weights, and the width of its tokens."""
-    own = {ViTDetConfig: ViTDetVocabulary, TowerConfig: TowerVocabulary}.get(type(config))
-    vocabulary = AutoModel.from_config(config) if own is None else own(config)
-    return vocabulary, int(config.token_size)
+    size = int(config.token_size)
+    if isinstance(config, ViTDetConfig):
+        return ViTDetVocabulary(config), size
+    if isinstance(config, TowerConfig):
+        return TowerVocabulary(config), size
+    return AutoModel.from_config(config), size
 
 
 def pixel_names(num_vocabularies: int) -> list[str]:
@@ -111,10 +114,11 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         self, attn_implementation: str | dict[str, Any], **kwargs: Any
     ) -> None:
         """Set the attention of every part; a dictionary's `vocabularies` is theirs alone."""
-        before = [part.config._attn_implementation for part in self.vocabularies]
+        parts: list[Any] = list(self.vocabularies)
+        before = [part.config._attn_implementation for part in parts]
         super().set_attn_implementation(attn_implementation, **kwargs)
         if isinstance(attn_implementation, dict):
-            for part, own in zip(self.vocabularies, before, strict=True):
+            for part, own in zip(parts, before, strict=True):
                 part.set_attn_implementation(attn_implementation.get("vocabularies", own), **kwargs)
 
     @torch.no_grad()

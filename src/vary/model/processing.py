@@ -64,7 +64,7 @@ class VaryProcessor(ProcessorMixin):
         self.image_seq_length = image_seq_length
         self.fusion = fusion
         self.prompt_form = prompt_form
-        self._form = find_form(prompt_form)
+        self.form = find_form(prompt_form)
         given = [vocabulary] if isinstance(vocabulary, dict) else vocabulary or []
         self._vocabularies = [
             vocabulary_config({"model_type": ViTDetConfig.model_type, **part}) for part in given
@@ -108,7 +108,7 @@ class VaryProcessor(ProcessorMixin):
 
         A start token, which some forms have, is not in it.
         """
-        image = f"{IMAGE_START}{IMAGE * num_tokens}{IMAGE_END}{self._form.after_image}"
+        image = f"{IMAGE_START}{IMAGE * num_tokens}{IMAGE_END}{self.form.after_image}"
         return image if draft is None else f"{image}{DRAFT_START}{draft}{DRAFT_END}"
 
     def __call__(
@@ -171,7 +171,7 @@ class VaryProcessor(ProcessorMixin):
 
         A draft that is too long for its place before `answer_position` is cut.
         """
-        start_tokens = self._form.start_tokens(self.tokenizer)
+        start_tokens = self.form.start_tokens(self.tokenizer)
         image = [*start_tokens, *self.encode([self.prompt(num_tokens)])[0]]
         if draft is None:
             return image
@@ -192,7 +192,7 @@ class VaryProcessor(ProcessorMixin):
         if self.answer_position is None:
             return list(range(length))
         half = self.answer_position // 2
-        around = 2 + len(self._form.start_tokens(self.tokenizer)) + len(self._after_image_tokens())
+        around = 2 + len(self.form.start_tokens(self.tokenizer)) + len(self._after_image_tokens())
         image_length = num_tokens + around
         if image_length > half:
             raise ValueError(
@@ -205,7 +205,7 @@ class VaryProcessor(ProcessorMixin):
         return [*counted[:-1], self.answer_position - 1]
 
     def _after_image_tokens(self) -> list[int]:
-        text = self._form.after_image
+        text = self.form.after_image
         return self.encode([text])[0] if text else []
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -225,7 +225,7 @@ class VaryProcessor(ProcessorMixin):
 
         The text is taken as it stands on a page, see `encode_plain`.
         """
-        behind = self.encode([self._form.after_answer])[0] if self._form.after_answer else []
+        behind = self.encode([self.form.after_answer])[0] if self.form.after_answer else []
         end = self.tokenizer.eos_token_id
         return [[*tokens, *behind, end] for tokens in self.encode_plain(texts)]
 
@@ -239,14 +239,13 @@ class VaryProcessor(ProcessorMixin):
             rows: tokens behind the prompts.
             **kwargs: passed on to the tokenizer's `decode`.
         """
-        given = rows.tolist() if isinstance(rows, Tensor) else [list(row) for row in rows]
         end = self.tokenizer.eos_token_id
         texts = []
-        for row in given:
+        for row in _as_lists(rows):
             has_ended = end in row
             tokens = row[: row.index(end)] if has_ended else row
             text = self.tokenizer.decode(tokens, **{"skip_special_tokens": True, **kwargs})
-            texts.append(text.removesuffix(self._form.after_answer) if has_ended else text)
+            texts.append(text.removesuffix(self.form.after_answer) if has_ended else text)
         return texts
 
     def post_process_image_text_to_text(
@@ -264,9 +263,8 @@ class VaryProcessor(ProcessorMixin):
         """
         if not skip_special_tokens:
             return list(self.tokenizer.batch_decode(generated_outputs, **kwargs))
-        is_tensor = isinstance(generated_outputs, Tensor)
-        rows = generated_outputs.tolist() if is_tensor else list(generated_outputs)
-        return self.decode_answers([self._without_prompt(list(row)) for row in rows], **kwargs)
+        answers = [self._without_prompt(row) for row in _as_lists(generated_outputs)]
+        return self.decode_answers(answers, **kwargs)
 
     def _without_prompt(self, row: list[int]) -> list[int]:
         """Return what stands behind a row's prompt; the row itself if it has none."""
@@ -279,6 +277,10 @@ class VaryProcessor(ProcessorMixin):
         if rest[:1] == [draft_start] and draft_start is not None and draft_end in rest:
             rest = rest[rest.index(draft_end) + 1 :]
         return rest
+
+
+def _as_lists(rows: Tensor | Sequence[Sequence[int]]) -> list[list[int]]:
+    return rows.tolist() if isinstance(rows, Tensor) else [list(row) for row in rows]
 
 
 def pad_left(rows: Sequence[Sequence[int]], pad: int) -> dict[str, Tensor]:

@@ -36,10 +36,10 @@ class TowerConfig(PreTrainedConfig):
         layer: int = -1,
         **kwargs: Any,
     ) -> None:
-        if not isinstance(network, PreTrainedConfig):
+        if network is None or isinstance(network, dict):
             fields = {"model_type": "clip_vision_model", **(network or {})}
             network = AutoConfig.for_model(**fields)
-        self.network = network
+        self.network: Any = network
         self.layer = layer
         super().__init__(**kwargs)
         self._check()
