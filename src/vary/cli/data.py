@@ -11,13 +11,13 @@ from rich.console import Console
 from vary.errors import VaryError
 
 if TYPE_CHECKING:
-    from vary.data.engines.page.engine import PageEngine
+    from vary.data.engines.page.engine import PageConfig, PageEngine
     from vary.data.inspect import SetStats
     from vary.data.manifest import Manifest
     from vary.data.shards import Run
 
 # Indices per shard: files of some tens of megabytes, and a stopped run loses little.
-SHARD_SIZES = {"page": 128, "tile": 2048, "line": 4096}
+SHARD_SIZES = {"page": 128, "tile": 2048, "line": 4096, "block": 2048}
 
 app = typer.Typer(no_args_is_help=True, help="Make training data, look at it, check it.")
 
@@ -27,39 +27,53 @@ def data() -> None:
     """Make training data with an engine, look at it, count it, check it."""
 
 
+TextOption = Annotated[Path, typer.Option(help="Folder of *.txt files, one paragraph per line.")]
+OutOption = Annotated[Path, typer.Option(help="Folder of the set; goes on if it was begun.")]
+CountOption = Annotated[int, typer.Option(help="How many indices to try.")]
+SeedOption = Annotated[int, typer.Option(help="Same seed, same bytes.")]
+WorkersOption = Annotated[int, typer.Option(help="Processes; changes nothing in the bytes.")]
+FontsOption = Annotated[
+    list[Path] | None, typer.Option(help="Font folder (repeatable); else the system's.")
+]
+LanguageOption = Annotated[str, typer.Option(help="Language of the text.")]
+TargetOption = Annotated[str, typer.Option(help="lines (as drawn) or paragraphs.")]
+IncludeTextOption = Annotated[
+    list[str] | None, typer.Option(help="Pattern of text files to take (repeatable).")
+]
+ExcludeTextOption = Annotated[
+    list[str] | None, typer.Option(help="Pattern of text files to leave (repeatable).")
+]
+IncludeFontsOption = Annotated[
+    list[str] | None, typer.Option(help="Pattern of font families or files to take.")
+]
+ExcludeFontsOption = Annotated[
+    list[str] | None, typer.Option(help="Pattern of font families or files to leave.")
+]
+ShardSizeOption = Annotated[int | None, typer.Option(help="Indices per shard.")]
+
+
 @app.command()
 def page(
-    text: Annotated[Path, typer.Option(help="Folder of *.txt files, one paragraph per line.")],
-    out: Annotated[Path, typer.Option(help="Folder of the set; goes on if it was begun.")],
-    count: Annotated[int, typer.Option(help="How many indices to try.")],
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")],
+    text: TextOption,
+    out: OutOption,
+    count: CountOption,
+    seed: SeedOption,
     kind: Annotated[str, typer.Option(help="page, tile (2-4 lines) or line.")] = "page",
-    workers: Annotated[int, typer.Option(help="Processes; changes nothing in the bytes.")] = 1,
-    fonts: Annotated[
-        list[Path] | None, typer.Option(help="Font folder (repeatable); else the system's.")
-    ] = None,
-    language: Annotated[str, typer.Option(help="Language of the text.")] = "en",
-    target: Annotated[str, typer.Option(help="lines (as drawn) or paragraphs.")] = "lines",
+    workers: WorkersOption = 1,
+    fonts: FontsOption = None,
+    language: LanguageOption = "en",
+    target: TargetOption = "lines",
     dpi: Annotated[str, typer.Option(help="Resolution: a number or a range.")] = "72-200",
     columns: Annotated[str, typer.Option(help="Allowed numbers of columns.")] = "1,2,3",
     sizes: Annotated[str, typer.Option(help="Page sizes.")] = "a4,letter,book,slide",
-    include_text: Annotated[
-        list[str] | None, typer.Option(help="Pattern of text files to take (repeatable).")
-    ] = None,
-    exclude_text: Annotated[
-        list[str] | None, typer.Option(help="Pattern of text files to leave (repeatable).")
-    ] = None,
-    include_fonts: Annotated[
-        list[str] | None, typer.Option(help="Pattern of font families or files to take.")
-    ] = None,
-    exclude_fonts: Annotated[
-        list[str] | None, typer.Option(help="Pattern of font families or files to leave.")
-    ] = None,
-    shard_size: Annotated[int | None, typer.Option(help="Indices per shard.")] = None,
+    include_text: IncludeTextOption = None,
+    exclude_text: ExcludeTextOption = None,
+    include_fonts: IncludeFontsOption = None,
+    exclude_fonts: ExcludeFontsOption = None,
+    shard_size: ShardSizeOption = None,
 ) -> None:
     """Make pages, tiles or lines from plain text and fonts."""
-    from vary.data.engines.page.engine import PageConfig, build_page_engine
-    from vary.data.shards import Run
+    from vary.data.engines.page.engine import PageConfig
 
     config = PageConfig(
         text=text,
@@ -67,7 +81,7 @@ def page(
         kind=kind,  # type: ignore[arg-type] # checked by PageConfig, which names what is allowed
         language=language,
         target=target,  # type: ignore[arg-type]
-        dpi=_range(dpi),
+        dpi=_range(dpi, "--dpi"),
         columns=_numbers(columns, "--columns"),
         sizes=tuple(part.strip() for part in sizes.split(",")),
         include_text=tuple(include_text or ()),
@@ -75,10 +89,58 @@ def page(
         include_fonts=tuple(include_fonts or ()),
         exclude_fonts=tuple(exclude_fonts or ()),
     )
-    size = SHARD_SIZES[kind] if shard_size is None else shard_size
-    run = Run(out, count, seed, size, workers)
-    manifest = _generate_with_progress(partial(build_page_engine, config), run)
-    _report(manifest, out)
+    _make(config, (out, count, seed), shard_size, workers)
+
+
+@app.command()
+def block(
+    text: TextOption,
+    out: OutOption,
+    count: CountOption,
+    seed: SeedOption,
+    canvas_px: Annotated[str, typer.Option(help="Height x width of the image.")] = "256x256",
+    body_px: Annotated[str, typer.Option(help="Em size: a number or a range.")] = "16-24",
+    lines: Annotated[str, typer.Option(help="Lines: a number or a range.")] = "1-12",
+    words: Annotated[
+        str | None, typer.Option(help="Words: a number or a range; else lines are full.")
+    ] = None,
+    shuffled: Annotated[float, typer.Option(help="Share whose letters change places.")] = 0.0,
+    anywhere: Annotated[float, typer.Option(help="Share that stands anywhere.")] = 0.25,
+    workers: WorkersOption = 1,
+    fonts: FontsOption = None,
+    language: LanguageOption = "en",
+    target: TargetOption = "lines",
+    include_text: IncludeTextOption = None,
+    exclude_text: ExcludeTextOption = None,
+    include_fonts: IncludeFontsOption = None,
+    exclude_fonts: ExcludeFontsOption = None,
+    shard_size: ShardSizeOption = None,
+) -> None:
+    """Make blocks: words, lines or small pages on a canvas of a given size."""
+    from vary.data.engines.page.block import BlockConfig
+    from vary.data.engines.page.engine import PageConfig
+
+    height, _, width = canvas_px.partition("x")
+    config = PageConfig(
+        text=text,
+        fonts=tuple(fonts) if fonts else None,
+        kind="block",
+        language=language,
+        target=target,  # type: ignore[arg-type] # checked by PageConfig
+        include_text=tuple(include_text or ()),
+        exclude_text=tuple(exclude_text or ()),
+        include_fonts=tuple(include_fonts or ()),
+        exclude_fonts=tuple(exclude_fonts or ()),
+        block=BlockConfig(
+            canvas_px=_range(f"{height}-{width or height}", "--canvas-px"),
+            body_px=_range(body_px, "--body-px"),
+            lines=_range(lines, "--lines"),
+            words=_range(words, "--words") if words else None,
+            shuffled=shuffled,
+            anywhere=anywhere,
+        ),
+    )
+    _make(config, (out, count, seed), shard_size, workers)
 
 
 @app.command()
@@ -137,6 +199,19 @@ def verify(folder: Annotated[Path, typer.Argument(help="A generated set.")]) -> 
         raise typer.Exit(1)
 
 
+def _make(
+    config: "PageConfig", what: tuple[Path, int, int], shard_size: int | None, workers: int
+) -> None:
+    """Generate a set with the page engine; `what` is folder, count and seed."""
+    from vary.data.engines.page.engine import build_page_engine
+    from vary.data.shards import Run
+
+    size = SHARD_SIZES[config.kind] if shard_size is None else shard_size
+    run = Run(*what, size, workers)
+    manifest = _generate_with_progress(partial(build_page_engine, config), run)
+    _report(manifest, run.folder)
+
+
 def _generate_with_progress(build_engine: "partial[PageEngine]", run: "Run") -> "Manifest":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -168,9 +243,9 @@ def _print_stats(counts: "SetStats") -> None:
     Console().print(table)
 
 
-def _range(text: str) -> tuple[int, int]:
+def _range(text: str, option: str) -> tuple[int, int]:
     low, _, high = text.partition("-")
-    numbers = _numbers(f"{low},{high or low}", "--dpi")
+    numbers = _numbers(f"{low},{high or low}", option)
     return numbers[0], numbers[1]
 
 
