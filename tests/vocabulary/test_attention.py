@@ -1,12 +1,15 @@
 import pytest
 import torch
 
-from vary.vocabulary import attention
+from vary.vocabulary import blockwise
 from vary.vocabulary.attention import (
     RelativeAttention,
+    choose_way,
     fit_relative_table,
+    from_heads,
     position_marks,
     relative_terms,
+    to_heads,
 )
 
 
@@ -58,37 +61,86 @@ def make_layer() -> RelativeAttention:
     return layer
 
 
+def run(layer: RelativeAttention, patches: torch.Tensor, window) -> dict[str, torch.Tensor]:
+    """Return the layer's output and the gradients of a random sum of it."""
+    weights = torch.randn(patches.shape, generator=torch.Generator().manual_seed(1))
+    patches = patches.clone().requires_grad_()
+    layer.zero_grad(set_to_none=True)
+    attended = layer(patches, window)
+    (attended * weights).sum().backward()
+    named = {name: parameter.grad for name, parameter in layer.named_parameters()}
+    return {"values": attended.detach(), "patches": patches.grad, **named}
+
+
+@pytest.mark.parametrize("block_scores", [1, 200, 2**20], ids=["rows", "a-few-rows", "heads"])
+@pytest.mark.parametrize("window", [None, (2, 4)], ids=["whole", "padded-windows"])
 @pytest.mark.parametrize("grid", [(5, 7), (3, 9)], ids=["own-grid", "other-grid"])
-def test_plain_and_fused_attention_agree_in_values_and_gradients(monkeypatch, grid):
+def test_ways_agree_in_values_and_gradients(monkeypatch, grid, window, block_scores):
+    monkeypatch.setattr(blockwise, "_MAX_BLOCK_SCORES", block_scores)
     layer = make_layer()
-    patches = torch.randn(3, *grid, 32, requires_grad=True)
-    weights = torch.randn(3, *grid, 32)
-    found = []
-    for is_plain in (True, False):
-        monkeypatch.setattr(attention, "_plain_is_faster", lambda query, plain=is_plain: plain)
-        layer.zero_grad(set_to_none=True)
-        patches.grad = None
-        attended = layer(patches)
-        (attended * weights).sum().backward()
-        named = {name: parameter.grad for name, parameter in layer.named_parameters()}
-        found.append({"values": attended.detach(), "patches": patches.grad, **named})
-    plain, fused = found
-    for name, expected in plain.items():
-        assert (fused[name] - expected).norm() < 1e-5 * expected.norm(), name
+    patches = torch.randn(3, *grid, 32)
+    found = {}
+    for layer.way in ("plain", "blocks", "fused"):
+        found[layer.way] = run(layer, patches, window)
+    for way in ("blocks", "fused"):
+        for name, expected in found["plain"].items():
+            assert (found[way][name] - expected).norm() < 1e-5 * expected.norm(), (way, name)
 
 
-@pytest.mark.parametrize("has_gradient", [True, False])
-def test_many_patches_go_through_the_fused_kernel(monkeypatch, has_gradient):
-    seen: list[int] = []
-    kernel = attention.F.scaled_dot_product_attention
+@pytest.mark.filterwarnings("ignore::UserWarning")  # it says that it is slow when not compiled
+def test_flex_attention_gives_the_same():
+    layer = make_layer().requires_grad_(False)
+    patches = torch.randn(2, 5, 7, 32)
+    expected = layer(patches, (2, 4))
+    layer.way = "flex"
+    assert torch.allclose(layer(patches, (2, 4)), expected, atol=1e-5)
 
-    def counted(query, *args, **kwargs):
-        seen.append(query.shape[2])
-        return kernel(query, *args, **kwargs)
 
-    monkeypatch.setattr(attention.F, "scaled_dot_product_attention", counted)
+def test_padding_of_windows_is_patches_of_zeros():
     layer = make_layer()
-    with torch.set_grad_enabled(has_gradient):
-        layer(torch.randn(1, 5, 7, 32))
-        layer(torch.randn(1, 32, 33, 32))
-    assert seen == [1056]
+    patches = torch.randn(2, 5, 7, 32)
+    padded = torch.nn.functional.pad(patches, (0, 0, 0, 1, 0, 1))
+    expected = layer(padded, (2, 4))[:, :5, :7]
+    assert torch.allclose(layer(patches, (2, 4)), expected, atol=1e-5)
+    assert not torch.allclose(layer(patches), expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("grid", [(2, 5), (2, 12), (3, 4), (1, 1), (4, 10)])
+def test_heads_cover_the_grid_and_go_together_again(grid):
+    qkv = torch.randn(2, *grid, 3 * 6)
+    heads, padded = to_heads(qkv, (2, 5), 3, torch.zeros(18))
+    assert padded[0] % 2 == padded[1] % 5 == 0
+    assert heads.shape == (3, 2 * 3 * padded[0] * padded[1] // 10, 10, 2)
+    assert heads.abs().sum() == pytest.approx(float(qkv.abs().sum()), rel=1e-5)
+    for number, part in enumerate(qkv.split(6, -1)):
+        back = from_heads(heads[number], (2, 5), 3, padded)
+        assert torch.equal(back[:, : grid[0], : grid[1]], part)
+        assert not back[:, grid[0] :].any()
+        assert not back[:, :, grid[1] :].any()
+
+
+def test_a_window_holds_neighbours_row_by_row():
+    qkv = torch.arange(4 * 10.0).view(1, 4, 10, 1).repeat(1, 1, 1, 3)
+    (query, _, value), _ = to_heads(qkv, (2, 5), 1, torch.zeros(3))
+    assert query[1, :, 0].tolist() == [5, 6, 7, 8, 9, 15, 16, 17, 18, 19]
+    assert query[2, :5, 0].tolist() == [20, 21, 22, 23, 24]
+    assert torch.equal(query, value)
+
+
+def queries(heads: int, patches: int, has_gradient: bool, device: str = "cpu") -> torch.Tensor:
+    return torch.empty(heads, patches, 2, device=device, requires_grad=has_gradient)
+
+
+def test_choice_of_the_way():
+    assert choose_way(queries(12, 4096, True)) == "blocks"
+    assert choose_way(queries(12, 100, False)) == "blocks"
+    assert choose_way(queries(12, 100, True)) == "plain"
+    with torch.no_grad():
+        assert choose_way(queries(12, 100, True)) == "blocks"
+    assert choose_way(queries(12, 4096, True, "meta")) == "plain"
+
+
+def test_choice_of_the_way_under_a_compiler(monkeypatch):
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert choose_way(queries(12, 4096, False)) == "fused"
+    assert choose_way(queries(12, 100, False)) == "plain"

@@ -173,9 +173,9 @@ def report(errors: dict[str, float]) -> str:
     return f"relative errors: {shown}; worst: {worst} {errors[worst]:.1e}"
 
 
-@pytest.mark.parametrize("is_plain", [True, False], ids=["plain", "fused"])
-def test_small_network_and_gradients_equal_got_ocr2(monkeypatch, is_plain):
-    monkeypatch.setattr(attention, "_plain_is_faster", lambda query: is_plain)
+@pytest.mark.parametrize("way", ["blocks", "plain", "fused"])
+def test_small_network_and_gradients_equal_got_ocr2(monkeypatch, way):
+    monkeypatch.setattr(attention, "choose_way", lambda query: way)
     errors = check_parity(SMALL, batch=2)
     print(report(errors))
     assert max(errors.values()) < BOUND, report(errors)

@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vary.vocabulary import ViTDetConfig, ViTDetOutput, ViTDetVocabulary
-from vary.vocabulary.vitdet import from_windows, to_windows
+from vary.vocabulary import ViTDetConfig, ViTDetOutput, ViTDetVocabulary, vitdet
 
 
 def count(module: torch.nn.Module) -> int:
@@ -80,21 +79,20 @@ def test_conv_stem_needs_powers_of_two(make_config):
         ViTDetVocabulary(make_config(patch_size=(6, 8), image_size=(12, 96)))
 
 
-@pytest.mark.parametrize("grid", [(2, 5), (2, 12), (3, 4), (1, 1), (4, 10)])
-def test_windows_cover_the_grid_and_go_together_again(grid):
-    patches = torch.randn(2, *grid, 3)
-    windows, padded = to_windows(patches, (2, 5))
-    assert padded[0] % 2 == padded[1] % 5 == 0
-    assert windows.shape == (2 * padded[0] * padded[1] // 10, 2, 5, 3)
-    assert windows.abs().sum() == pytest.approx(float(patches.abs().sum()), rel=1e-5)
-    assert torch.equal(from_windows(windows, padded, grid), patches)
-
-
-def test_a_window_holds_neighbours_row_by_row():
-    patches = torch.arange(4 * 10.0).view(1, 4, 10, 1)
-    windows, _ = to_windows(patches, (2, 5))
-    assert windows[1, :, :, 0].tolist() == [[5, 6, 7, 8, 9], [15, 16, 17, 18, 19]]
-    assert windows[2, 0, :, 0].tolist() == [20, 21, 22, 23, 24]
+@pytest.mark.parametrize("number", [0, 1], ids=["windows", "whole"])
+@pytest.mark.parametrize("grid", [(2, 12), (5, 7)])
+def test_a_block_gives_the_same_with_and_without_gradients(
+    make_vocabulary, monkeypatch, number, grid
+):
+    monkeypatch.setattr(vitdet, "_PATCHES_AT_ONCE", 16)
+    block = make_vocabulary(positions="interpolate").blocks[number]
+    patches = torch.randn(2, *grid, 32)
+    before = patches.clone()
+    expected = block(patches)
+    for given in (patches, patches.transpose(1, 2).contiguous().transpose(1, 2)):
+        with torch.no_grad():
+            assert torch.allclose(block(given), expected, atol=1e-5)
+    assert torch.equal(patches, before)
 
 
 def test_a_windowed_block_does_not_see_over_its_window(make_vocabulary):

@@ -40,6 +40,9 @@ class ViTDetConfig(PreTrainedConfig):
             tables, or ``slice`` them (a smaller piece at the same scale).
         ctc_alphabet: characters that the CTC head writes, in the order of its classes (class 0 is
             the blank); None for a vocabulary without the head.
+        ctc_rows: rows of patch features that the head sees of a line; None for all rows of an
+            image of `image_size`, which is then a strip of one line.
+        ctc_columns: the head's scores for each column of patches.
 
     Raises:
         ValueError: a size, a mode or a block number that cannot be.
@@ -67,6 +70,8 @@ class ViTDetConfig(PreTrainedConfig):
         layer_norm_eps: float = 1e-6,
         initializer_range: float = 0.02,
         ctc_alphabet: str | None = None,
+        ctc_rows: int | None = None,
+        ctc_columns: int = 1,
         **kwargs: Any,
     ) -> None:
         self.image_size = as_pair(image_size, "image_size")
@@ -85,6 +90,8 @@ class ViTDetConfig(PreTrainedConfig):
         self.layer_norm_eps = layer_norm_eps
         self.initializer_range = initializer_range
         self.ctc_alphabet = ctc_alphabet
+        self.ctc_rows = ctc_rows
+        self.ctc_columns = ctc_columns
         super().__init__(**kwargs)
         self._check()
 
@@ -107,6 +114,11 @@ class ViTDetConfig(PreTrainedConfig):
             raise ValueError(f"positions must be 'interpolate' or 'slice', got {self.positions!r}")
         if self.stem not in ("patch", "conv"):
             raise ValueError(f"stem must be 'patch' or 'conv', got {self.stem!r}")
+        if self.ctc_columns < 1 or (self.ctc_rows is not None and self.ctc_rows < 1):
+            raise ValueError(
+                "ctc_rows and ctc_columns must be 1 or more, got "
+                f"{self.ctc_rows} and {self.ctc_columns}"
+            )
         if len(self.merge_channels) != 2:
             raise ValueError(f"merge_channels must be two widths, got {self.merge_channels!r}")
 

@@ -3,29 +3,36 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+# A logit that leaves nothing; infinite ones would give gradients that are no numbers.
+_NEVER = -1e4
 
 
 class CTCHead(nn.Module):
     """Scores the characters of a line at each column of patches.
 
     Args:
-        rows: rows of patches in a line strip.
+        rows: rows of patch features in a line.
         channels: width of the patch features.
         num_classes: characters of the alphabet and the blank.
+        columns: scores for each column of patches: more than one where letters are narrower than
+            a patch.
     """
 
-    def __init__(self, rows: int, channels: int, num_classes: int) -> None:
+    def __init__(self, rows: int, channels: int, num_classes: int, columns: int = 1) -> None:
         super().__init__()
         self.rows = rows
+        self.columns = columns
         self.norm = nn.LayerNorm(rows * channels)
-        self.classify = nn.Linear(rows * channels, num_classes)
+        self.classify = nn.Linear(rows * channels, columns * num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (B, columns, classes) logits; class 0 is the blank.
 
         Args:
-            features: (B, rows, columns, channels) patch features.
+            features: (B, rows, patch columns, channels) patch features.
 
         Raises:
             ValueError: the features have another number of rows (not a strip of one line).
@@ -35,7 +42,38 @@ class CTCHead(nn.Module):
                 f"the CTC head reads strips of {self.rows} rows of patches, got {features.shape[1]}"
             )
         columns = features.permute(0, 2, 1, 3).flatten(2)
-        return self.classify(self.norm(columns))
+        scores = self.classify(self.norm(columns))
+        return scores.unflatten(-1, (self.columns, -1)).flatten(1, 2)
+
+    def on_lines(self, features: Tensor, images: Tensor, boxes: Tensor) -> Tensor:
+        """Return (L, columns, classes) logits of lines of text that stand somewhere on pages.
+
+        A line's features are sampled at `rows` heights between its top and its bottom, so that a
+        strip whose line is as high as it is gives what `forward` gives. Columns to its left and
+        right are blank.
+
+        Args:
+            features: (B, rows of patches, patch columns, channels).
+            images: (L,) long, which page each line stands on.
+            boxes: (L, 4) left, top, right and bottom, in patches.
+        """
+        _, tall, wide, _ = features.shape
+        left, top, right, bottom = boxes.to(features.dtype).T
+        shares = (torch.arange(self.rows, device=features.device) + 0.5) / self.rows
+        heights = top[:, None] + (bottom - top)[:, None] * shares.to(features.dtype)
+        # grid_sample's corners are the outer edges: a patch's middle is at half a patch.
+        down = (2 * heights / tall - 1)[:, :, None].expand(-1, -1, wide)
+        middles = (torch.arange(wide, device=features.device) + 0.5).to(features.dtype)
+        across = (2 * middles / wide - 1).expand_as(down)
+        grid = torch.stack([across, down], dim=-1)
+        pages = features.permute(0, 3, 1, 2)[images]
+        sampled = F.grid_sample(pages, grid, padding_mode="border", align_corners=False)
+        logits = self.forward(sampled.permute(0, 2, 3, 1))
+        places = (torch.arange(wide * self.columns, device=features.device) + 0.5) / self.columns
+        beside = (places < left[:, None] - 0.5) | (places > right[:, None] + 0.5)
+        blank = torch.full_like(logits[0, 0], _NEVER)
+        blank[0] = 0.0
+        return torch.where(beside[..., None], blank, logits)
 
 
 def decode_greedy(logits: Tensor, alphabet: str) -> list[tuple[str, list[int], list[float]]]:

@@ -22,6 +22,9 @@ PASSED_BY_TRANSFORMERS = (
     "image_sizes", "output_attentions", "output_hidden_states", "return_dict",
 )  # fmt: skip
 
+# Through the MLP on a CPU: enough for its products, and few enough for the cache.
+_PATCHES_AT_ONCE = 1024
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -127,34 +130,6 @@ class MLP(nn.Module):
         return self.lin2(F.gelu(self.lin1(patches)))
 
 
-def to_windows(patches: Tensor, window: Pair) -> tuple[Tensor, Pair]:
-    """Cut a grid of patches into windows, padding right and below with zeros.
-
-    Args:
-        patches: (B, rows, columns, C).
-        window: rows and columns of a window.
-
-    Returns: (B * windows, *window, C) and the padded rows and columns.
-    """
-    batch, rows, columns, width = patches.shape
-    below, right = -rows % window[0], -columns % window[1]
-    if below or right:
-        patches = F.pad(patches, (0, 0, 0, right, 0, below))
-    padded = (rows + below, columns + right)
-    cut = patches.view(
-        batch, padded[0] // window[0], window[0], padded[1] // window[1], window[1], width
-    )
-    return cut.transpose(2, 3).reshape(-1, *window, width), padded
-
-
-def from_windows(windows: Tensor, padded: Pair, grid: Pair) -> Tensor:
-    """Put windows together again and drop the padding; the inverse of `to_windows`."""
-    _, tall, wide, width = windows.shape
-    cut = windows.view(-1, padded[0] // tall, padded[1] // wide, tall, wide, width)
-    patches = cut.transpose(2, 3).reshape(-1, *padded, width)
-    return patches[:, : grid[0], : grid[1]]
-
-
 class Block(nn.Module):
     """A transformer block over windows, or over the whole image."""
 
@@ -174,15 +149,28 @@ class Block(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """Return the block's (B, rows, columns, C) patches."""
-        normed = self.norm1(patches)
+        is_kept = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if is_kept or patches.device.type != "cpu":
+            attended = self._attend(patches)
+            return attended + self.mlp(self.norm2(attended))
+        # Nothing is kept for a backward pass: what passes between the layers can stay in the cache.
         if self.window is None:
-            attended = self.attn(normed)
-        else:
-            grid = (patches.shape[1], patches.shape[2])
-            windows, padded = to_windows(normed, self.window)
-            attended = from_windows(self.attn(windows), padded, grid)
-        patches = patches + attended
-        return patches + self.mlp(self.norm2(patches))
+            attended = self._attend(patches)
+            rows = max(1, _PATCHES_AT_ONCE // (patches.shape[0] * patches.shape[2]))
+            for part in attended.split(rows, 1):
+                part.add_(self.mlp(self.norm2(part)))
+            return attended
+        done = torch.empty_like(patches)
+        # Windows do not see each other, so each row of them can go through the block alone.
+        for band, space in zip(
+            patches.split(self.window[0], 1), done.split(self.window[0], 1), strict=True
+        ):
+            attended = self._attend(band)
+            torch.add(attended, self.mlp(self.norm2(attended)), out=space)
+        return done
+
+    def _attend(self, patches: Tensor) -> Tensor:
+        return patches + self.attn(self.norm1(patches), self.window)
 
 
 class ViTDetVocabulary(PreTrainedModel):
@@ -222,7 +210,9 @@ class ViTDetVocabulary(PreTrainedModel):
         self.net_3 = nn.Conv2d(merge[0], merge[1], 3, stride=2, padding=1, bias=False)
         self.ctc_head: CTCHead | None = None
         if config.ctc_alphabet is not None:
-            self.ctc_head = CTCHead(config.grid_size[0], out, len(config.ctc_alphabet) + 1)
+            rows = config.ctc_rows or config.grid_size[0]
+            classes = len(config.ctc_alphabet) + 1
+            self.ctc_head = CTCHead(rows, out, classes, config.ctc_columns)
         self.gradient_checkpointing = False
         self.post_init()
 
