@@ -1,19 +1,21 @@
-"""Edit distance on real pages against samples seen, for a run's checkpoints, with a forecast.
+r"""Edit distance on real pages against samples seen, for a run's checkpoints, with a forecast.
 
-    vary train recipes/nano.yaml data.text=TEXT stages.vocabulary.save_steps=125 \\
+    vary train recipes/nano.yaml data.text=TEXT stages.vocabulary.save_steps=125 \
         stages.vocabulary.keep_checkpoints=8
     python benchmarks/learning_curve.py runs/nano/vocabulary --pages PAGES [--json FILE]
 
 Each checkpoint reads the pages (pictures with a .txt of the same name) by its CTC head, and by its
-language model too with `--decoder lm`. The forecast is a power law, a * n^-b + c, fitted to the
-logarithms. What it is worth is told in the same run: it is fitted once more without the last
-point, and that point is forecast.
+language model too with `--decoder lm`. The forecast is a power law, a * n^-b + floor, fitted to the
+logarithms of the points below `--reads-below`, since what comes before is another law: not reading
+yet. The floor is the limit that the cutting sets (`benchmarks/tiling.py`). What a forecast is worth
+is told in the same run: it is fitted once more without the last two points, and they are forecast.
 """
 
 import argparse
 import json
 import re
 import statistics
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,8 @@ from vary.read.reader import Reader
 from vary.read.recognizer import load_recognizer
 
 _FACTORS = (2, 4, 10)
+_NUM_CHECKED = 2
+_LEAST_POINTS = 3
 
 
 def checkpoints(stage: Path) -> dict[int, Path]:
@@ -56,25 +60,42 @@ def read_all(checkpoint: Path, pages: Path, decoder: str) -> list[float]:
     return distances
 
 
-def fit(samples: list[int], errors: list[float]) -> tuple[float, float, float]:
-    """Return a, b, c of a * n^-b + c with the least squares of the logarithms.
+@dataclass(frozen=True)
+class Law:
+    """An error that falls with a power of the samples seen."""
 
-    c is looked for on a grid up to the least error; a and b follow in closed form.
-    """
-    n, e = np.log(np.array(samples, float)), np.array(errors, float)
-    best = (np.inf, 0.0, 0.0, 0.0)
-    for floor in np.linspace(0.0, 0.99 * e.min(), 200):
-        slope, start = np.polyfit(n, np.log(e - floor), 1)
-        fitted = np.exp(start) * np.exp(slope * n) + floor
-        loss = float(np.square(np.log(fitted) - np.log(e)).sum())
-        best = min(best, (loss, float(np.exp(start)), float(-slope), float(floor)))
-    return best[1:]
+    factor: float
+    power: float
+    floor: float
+
+    def error(self, samples: float) -> float:
+        """Return the error after so many samples."""
+        return self.factor * samples**-self.power + self.floor
 
 
-def predict(law: tuple[float, float, float], samples: float) -> float:
-    """Return the error that a law gives."""
-    a, b, c = law
-    return float(a * samples**-b + c)
+def fit(points: list[tuple[int, float]], floor: float) -> Law:
+    """Return the law with the least squares of the logarithms."""
+    samples, errors = (np.array(column, float) for column in zip(*points, strict=True))
+    slope, start = np.polyfit(np.log(samples), np.log(errors - floor), 1)
+    return Law(float(np.exp(start)), float(-slope), floor)
+
+
+def forecast(points: list[tuple[int, float]], floor: float) -> dict[str, object]:
+    """Print the law of a curve, what it forecasts, and what such forecasts were worth so far."""
+    law = fit(points, floor)
+    print(f"law: {law.factor:.3g} * n^-{law.power:.3f} + {law.floor:.4f}")
+    ahead = {factor: law.error(factor * points[-1][0]) for factor in _FACTORS}
+    for factor, error in ahead.items():
+        print(f"forecast at {factor}x samples: {error:.4f}")
+    told: dict[str, object] = {"law": asdict(law), "forecast": ahead}
+    before, after = points[:-_NUM_CHECKED], points[-_NUM_CHECKED:]
+    if len(before) >= _LEAST_POINTS:
+        earlier = fit(before, floor)
+        told["check"] = [[samples, earlier.error(samples), error] for samples, error in after]
+        for samples, error in after:
+            guess = earlier.error(samples)
+            print(f"check: {samples} samples, forecast from before {guess:.4f}, is {error:.4f}")
+    return told
 
 
 def main() -> None:
@@ -83,6 +104,8 @@ def main() -> None:
     parser.add_argument("stage", type=Path, help="a stage's folder in a run's folder")
     parser.add_argument("--pages", type=Path, required=True)
     parser.add_argument("--decoder", choices=["ctc", "lm"], default="ctc")
+    parser.add_argument("--reads-below", type=float, default=0.05)
+    parser.add_argument("--floor", type=float, default=0.0)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     seen = samples_seen(arguments.stage)
@@ -94,16 +117,10 @@ def main() -> None:
         rows.append({"step": step, "samples": seen[step], "mean": mean, "low": low, "high": high})
         print(f"step {step}  {seen[step]} samples  {mean:.4f} [{low:.4f}, {high:.4f}]", flush=True)
     told: dict[str, object] = {"pages": len(distances), "points": rows}
-    if len(rows) >= 4:
-        samples, errors = [row["samples"] for row in rows], [row["mean"] for row in rows]
-        law = fit(samples, errors)
-        a, b, c = law
-        print(f"law: {a:.3g} * n^-{b:.3f} + {c:.4f}")
-        for factor in _FACTORS:
-            print(f"forecast at {factor}x samples: {predict(law, factor * samples[-1]):.4f}")
-        held = predict(fit(samples[:-1], errors[:-1]), samples[-1])
-        print(f"check: the last point forecast from those before it {held:.4f}, is {errors[-1]:.4f}")
-        told |= {"law": law, "check": {"forecast": held, "measured": errors[-1]}}
+    below = arguments.reads_below
+    points = [(row["samples"], row["mean"]) for row in rows if row["mean"] < below]
+    if len(points) >= _LEAST_POINTS:
+        told |= forecast(points, arguments.floor)
     if arguments.json:
         arguments.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
 

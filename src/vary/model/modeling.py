@@ -55,12 +55,15 @@ class EncodedImages:
         counts: tokens of each image.
         ctc_logits: see `VaryOutput`.
         ctc_lengths: see `VaryOutput`.
+        patch_features: of each image (rows, columns, channels) before the merging, where the first
+            vocabulary is a ViTDet.
     """
 
     tokens: Tensor
     counts: list[int]
     ctc_logits: Tensor | None = None
     ctc_lengths: Tensor | None = None
+    patch_features: list[Tensor] | None = None
 
 
 def build_vocabulary(config: PreTrainedConfig) -> tuple[PreTrainedModel, int]:
@@ -162,6 +165,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         groups = _group_by_size(pixels, [*given, *[None] * (len(pixels) - len(given))])
         tokens: list[Tensor] = [torch.empty(0)] * pixels[0].shape[0]
         logits: list[Tensor | None] = [None] * pixels[0].shape[0]
+        features: list[Tensor | None] = [None] * pixels[0].shape[0]
         for sizes, members in groups.items():
             outputs = [
                 vocabulary(part[members, :, :height, :width])
@@ -170,16 +174,19 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 )
             ]
             fused = self.projector([output.last_hidden_state for output in outputs])
-            first = outputs[0].ctc_logits if isinstance(outputs[0], ViTDetOutput) else None
+            first = outputs[0]
             for place, member in enumerate(members):
                 tokens[member] = fused[place]
-                logits[member] = None if first is None else first[place]
-        counts = [part.shape[0] for part in tokens]
+                if isinstance(first, ViTDetOutput) and first.patch_features is not None:
+                    features[member] = first.patch_features[place]
+                    logits[member] = None if first.ctc_logits is None else first.ctc_logits[place]
+        encoded = EncodedImages(torch.cat(tokens), [part.shape[0] for part in tokens])
+        if all(part is not None for part in features):
+            encoded.patch_features = [part for part in features if part is not None]
         known = [part for part in logits if part is not None]
-        if len(known) < len(logits):
-            return EncodedImages(torch.cat(tokens), counts)
-        padded, lengths = _pad_ctc(known)
-        return EncodedImages(torch.cat(tokens), counts, padded, lengths)
+        if len(known) == len(logits):
+            encoded.ctc_logits, encoded.ctc_lengths = _pad_ctc(known)
+        return encoded
 
     def forward(  # noqa: PLR0917 - the order that transformers' models share
         self,

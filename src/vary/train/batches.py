@@ -1,15 +1,20 @@
 """Batches of a stage by number: the parts of its steps, drawn, sized and tokenised."""
 
 import signal
+import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypedDict
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from vary.data.engines.base import Reject
+from vary.data.text_lines import TextLine
 from vary.errors import VaryError
 from vary.model.images import stack_pixels
 from vary.model.processing import VaryProcessor
@@ -21,6 +26,22 @@ from vary.train.sources import Example
 _MAX_REJECTS = 100
 
 
+@dataclass(frozen=True)
+class Room:
+    """What a model has room for.
+
+    Args:
+        answer_tokens: of the longest answer.
+        alphabet: characters that the CTC head knows.
+    """
+
+    answer_tokens: int = sys.maxsize
+    alphabet: str = ""
+
+
+NO_BOUNDS = Room()
+
+
 class Batch(TypedDict):
     """Samples that are computed together.
 
@@ -28,6 +49,8 @@ class Batch(TypedDict):
         pixels: for each vocabulary (B, 3, H, W) uint8, padded with white right and below.
         sizes: for each vocabulary (B, 2) height and width before padding.
         texts: what stands on each.
+        lines: of each, the lines of text whose characters the CTC head knows, with their boxes in
+            pixels; none where the source knows no boxes or the picture is a strip of one line.
         answers: the tokens of each, with what the prompt's form puts behind and the end.
         ids: of the samples.
         numbers: of the samples in the stage's order.
@@ -39,6 +62,7 @@ class Batch(TypedDict):
     pixels: list[Tensor]
     sizes: list[Tensor]
     texts: list[str]
+    lines: list[tuple[TextLine, ...]]
     answers: list[list[int]]
     ids: list[str]
     numbers: list[int]
@@ -51,7 +75,7 @@ def collate(
     examples: Mapping[int, Example],
     processor: VaryProcessor,
     *,
-    max_answer_tokens: int | None = None,
+    room: Room = NO_BOUNDS,
     index: int = 0,
 ) -> Batch:
     """Return a batch of examples; there may be none.
@@ -59,7 +83,7 @@ def collate(
     Args:
         examples: by their numbers.
         processor: sizes pictures and tokenises answers.
-        max_answer_tokens: longer answers are left out and named; None lets all pass.
+        room: longer answers are left out and named.
         index: of the batch.
     """
     numbers = list(examples)
@@ -67,7 +91,7 @@ def collate(
     rejects: list[tuple[str, str]] = []
     kept: dict[int, list[int]] = {}
     for number, answer in zip(numbers, answers, strict=True):
-        if max_answer_tokens is None or len(answer) <= max_answer_tokens:
+        if len(answer) <= room.answer_tokens:
             kept[number] = answer
         else:
             reason = f"longer than the model's positions: {len(answer)} tokens"
@@ -75,17 +99,38 @@ def collate(
     rules = processor.image_processor.rules
     arrays = [[rule.pixels(examples[number].picture) for number in kept] for rule in rules]
     texts = [examples[number].text for number in kept]
+    known = frozenset(room.alphabet)
+    lines = [
+        _fitted_lines(examples[number], array, known)
+        for number, array in zip(kept, arrays[0], strict=True)
+    ]
+    characters = [text for of_one in lines for text, *_ in of_one] if any(lines) else texts
     return {
         "pixels": [stack_pixels(made) for made in arrays] if kept else [],
         "sizes": [torch.tensor([array.shape[:2] for array in made]) for made in arrays],
         "texts": texts,
+        "lines": lines,
         "answers": list(kept.values()),
         "ids": [examples[number].id for number in kept],
         "numbers": list(kept),
-        "counts": {"ctc": sum(map(len, texts)), "text": sum(map(len, kept.values()))},
+        "counts": {"ctc": sum(map(len, characters)), "text": sum(map(len, kept.values()))},
         "rejects": rejects,
         "index": index,
     }
+
+
+def _fitted_lines(
+    example: Example, array: np.ndarray, known: frozenset[str]
+) -> tuple[TextLine, ...]:
+    """Return an example's lines with their boxes on the picture as the vocabulary gets it."""
+    picture = example.picture
+    width, height = picture.size if isinstance(picture, Image.Image) else picture.shape[1::-1]
+    across, down = array.shape[1] / width, array.shape[0] / height
+    return tuple(
+        TextLine(line.text, line.x0 * across, line.y0 * down, line.x1 * across, line.y1 * down)
+        for line in example.lines
+        if known.issuperset(line.text)
+    )
 
 
 class StageBatches(Dataset[Batch]):
@@ -95,7 +140,7 @@ class StageBatches(Dataset[Batch]):
         mixture: the samples.
         stage: batch size.
         processor: sizes pictures and tokenises answers.
-        max_answer_tokens: see `collate`.
+        room: see `collate`.
     """
 
     def __init__(
@@ -103,12 +148,12 @@ class StageBatches(Dataset[Batch]):
         mixture: Mixture,
         stage: StageRecipe,
         processor: VaryProcessor,
-        max_answer_tokens: int | None = None,
+        room: Room = NO_BOUNDS,
     ) -> None:
         self.mixture = mixture
         self.stage = stage
         self.processor = processor
-        self.max_answer_tokens = max_answer_tokens
+        self.room = room
         self.plan = StepPlan(mixture, stage)
         self._given: Counter[str] = Counter()
         self._refused: dict[str, list[Reject]] = {}
@@ -137,9 +182,7 @@ class StageBatches(Dataset[Batch]):
             except Reject as reject:
                 rejects.append((f"{self.stage.name}/{name}/{place}", str(reject)))
                 self._refuse(name, reject)
-        batch = collate(
-            examples, self.processor, max_answer_tokens=self.max_answer_tokens, index=index
-        )
+        batch = collate(examples, self.processor, room=self.room, index=index)
         batch["rejects"] += rejects
         return batch
 
@@ -163,7 +206,7 @@ def measured_batches(
     processor: VaryProcessor,
     num_samples: int,
     batch_size: int,
-    max_answer_tokens: int | None = None,
+    room: Room = NO_BOUNDS,
 ) -> list[Batch]:
     """Return the first samples of a mixture in batches of like lengths, those left out that fail.
 
@@ -180,10 +223,7 @@ def measured_batches(
             last = reject
     numbers = list(examples)
     cuts = [numbers[at : at + batch_size] for at in range(0, len(numbers), batch_size)]
-    batches = [
-        collate({n: examples[n] for n in cut}, processor, max_answer_tokens=max_answer_tokens)
-        for cut in cuts
-    ]
+    batches = [collate({n: examples[n] for n in cut}, processor, room=room) for cut in cuts]
     made = [batch for batch in batches if batch["texts"]]
     if not made:
         told = last or "all are longer than the model's positions"

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vary.model.limits import max_answer_tokens
 from vary.train.batches import Batch
 from vary.train.objective import ReadingObjective
 from vary.vocabulary.ctc import decode_greedy
+
+Read = tuple[list[str], list[str]]
 
 
 class Measure:
@@ -34,41 +37,52 @@ class Measure:
         was_training = objective.training
         objective.eval()
         errors: dict[str, int] = {}
-        total = 0
+        totals: dict[str, int] = {}
         for batch in self.batches:
-            total += sum(map(len, batch["texts"]))
-            for name, texts in self._read(objective, batch).items():
-                wrong = sum(map(character_errors, texts, batch["texts"]))
+            for name, (texts, truths) in self._read(objective, batch).items():
+                wrong = sum(map(character_errors, texts, truths))
                 errors[name] = errors.get(name, 0) + wrong
+                totals[name] = totals.get(name, 0) + sum(map(len, truths))
         objective.train(was_training)
-        return {f"{self.prefix}{name}": wrong / max(total, 1) for name, wrong in errors.items()}
+        return {
+            f"{self.prefix}{name}": wrong / max(totals[name], 1) for name, wrong in errors.items()
+        }
 
-    def _read(self, objective: ReadingObjective, batch: Batch) -> dict[str, list[str]]:
+    def _read(self, objective: ReadingObjective, batch: Batch) -> dict[str, Read]:
+        """Return, by the name of the error, what was read and what stands there."""
         model, processor = objective.model, objective.processor
         device = model.device
         pixels = [part.to(device) for part in batch["pixels"]]
         images = objective.images({**batch, "pixels": pixels})
-        read: dict[str, list[str]] = {}
+        read: dict[str, Read] = {}
         with objective.autocast(device.type):
             encoded = model.encode_images(images, batch["sizes"])
             given: dict[str, list[str] | None] = {"text_error": None}
             if encoded.ctc_logits is not None:
-                lines = decode_greedy(encoded.ctc_logits, objective.alphabet)
-                read["ctc_error"] = [text for text, _, _ in lines]
-                given["draft_error"] = read["ctc_error"]
+                drafts = _decode(encoded.ctc_logits, objective)
+                read["ctc_error"] = (drafts, batch["texts"])
+                given["draft_error"] = drafts
+            elif objective.alphabet and any(batch["lines"]):
+                logits, truths = objective.line_logits(encoded, batch["lines"])
+                read["ctc_error"] = (_decode(logits, objective), truths)
             if "text" not in objective.loss_names:
                 return read
             sizes = torch.cat(batch["sizes"], dim=1).tolist()
-            for name, drafts in given.items():
-                prompts = processor.prompts(sizes, drafts)
+            for name, shown in given.items():
+                prompts = processor.prompts(sizes, shown)
                 written = model.generate(
                     **{key: value.to(device) for key, value in prompts.items()},
                     vision_tokens=encoded.tokens,
                     max_new_tokens=_longest_answer(objective, batch),
                     do_sample=False,
                 )
-                read[name] = processor.decode_answers(written[:, prompts["input_ids"].shape[1] :])
+                answers = written[:, prompts["input_ids"].shape[1] :]
+                read[name] = (processor.decode_answers(answers), batch["texts"])
         return read
+
+
+def _decode(logits: Tensor, objective: ReadingObjective) -> list[str]:
+    return [text for text, _, _ in decode_greedy(logits, objective.alphabet)]
 
 
 def _longest_answer(objective: ReadingObjective, batch: Batch) -> int:

@@ -1,6 +1,7 @@
 """What is learned: to name characters (CTC), to write text (next token), or both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vary.data.engines.base import sample_rng
+from vary.data.text_lines import TextLine
+from vary.errors import VaryError
 from vary.model.modeling import EncodedImages, VaryForConditionalGeneration
 from vary.model.processing import VaryProcessor
 from vary.train.batches import Batch
@@ -104,10 +107,47 @@ class ReadingObjective(nn.Module):
         encoded = self.model.encode_images(self.images(batch), batch["sizes"])
         losses: dict[str, Tensor] = {}
         if "ctc" in self.loss_names:
-            losses["ctc"] = ctc_loss(encoded, batch["texts"], self.alphabet)
+            losses["ctc"] = self._ctc_loss(encoded, batch)
         if "text" in self.loss_names:
             losses["text"] = self._text_loss(encoded, batch)
         return losses
+
+    def _ctc_loss(self, encoded: EncodedImages, batch: Batch) -> Tensor:
+        if encoded.ctc_logits is not None and encoded.ctc_lengths is not None:
+            lengths = encoded.ctc_lengths
+            return ctc_loss(encoded.ctc_logits, lengths, batch["texts"], self.alphabet)
+        logits, texts = self.line_logits(encoded, batch["lines"])
+        if not texts:  # none of the batch's lines is known, or can be written
+            return encoded.tokens.sum() * 0.0
+        lengths = torch.full((len(texts),), logits.shape[1], device=logits.device)
+        return ctc_loss(logits, lengths, texts, self.alphabet)
+
+    def line_logits(
+        self, encoded: EncodedImages, lines: Sequence[Sequence[TextLine]]
+    ) -> tuple[Tensor, list[str]]:
+        """Return (L, columns, classes) logits of the lines on all pages, and their texts.
+
+        Raises:
+            VaryError: the vocabulary has no CTC head, or the pages of a batch differ in size.
+        """
+        vocabulary = self.model.vocabularies[0]
+        head: Any = getattr(vocabulary, "ctc_head", None)
+        pages = encoded.patch_features
+        if head is None or pages is None or len({page.shape for page in pages}) > 1:
+            raise VaryError(
+                f"stage {self.stage.name}: lines of pages are read by CTC where the vocabulary has "
+                "the head (model.ctc_head) and all pages are of one size (model.image.mode resize)"
+            )
+        device = pages[0].device
+        tall, wide = self.model.config.vocabularies[0].patch_size
+        images = [page for page, of_one in enumerate(lines) for _ in of_one]
+        boxes = [
+            [x0 / wide, y0 / tall, x1 / wide, y1 / tall] for p in lines for _, x0, y0, x1, y1 in p
+        ]
+        where = torch.tensor(boxes, dtype=torch.float32, device=device).view(-1, 4)
+        places = torch.tensor(images, dtype=torch.long, device=device)
+        texts = [line.text for of_one in lines for line in of_one]
+        return head.on_lines(torch.stack(pages), places, where), texts
 
     def _text_loss(self, encoded: EncodedImages, batch: Batch) -> Tensor:
         stream = f"drafts/{self.stage.name}"
@@ -173,23 +213,26 @@ class ReadingObjective(nn.Module):
         return torch.tensor(rows)
 
 
-def ctc_loss(encoded: EncodedImages, texts: list[str], alphabet: str) -> Tensor:
-    """Return the CTC loss of a batch in nats per character.
+def ctc_loss(logits: Tensor, lengths: Tensor, texts: list[str], alphabet: str) -> Tensor:
+    """Return the CTC loss of lines in nats per character.
+
+    Args:
+        logits: (L, columns, classes), class 0 the blank.
+        lengths: (L,) columns of each line.
+        texts: what stands on each.
+        alphabet: the characters.
 
     Raises:
-        ValueError: the model has no CTC head, or a text has characters that it does not know.
+        ValueError: a text has characters that are not in the alphabet.
     """
-    if encoded.ctc_logits is None or encoded.ctc_lengths is None:
-        raise ValueError("this model's vocabulary has no CTC head; set its ctc_alphabet")
-    targets, lengths = encode_targets(texts, alphabet)
-    device = encoded.ctc_logits.device
-    scores = encoded.ctc_logits.float().log_softmax(-1).transpose(0, 1)
+    targets, target_lengths = encode_targets(texts, alphabet)
+    scores = logits.float().log_softmax(-1).transpose(0, 1)
     summed = F.ctc_loss(
         scores,
-        targets.to(device),
-        encoded.ctc_lengths,
-        lengths.to(device),
+        targets.to(logits.device),
+        lengths,
+        target_lengths.to(logits.device),
         reduction="sum",
         zero_infinity=True,
     )
-    return summed / lengths.sum()
+    return summed / target_lengths.sum()

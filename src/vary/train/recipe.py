@@ -224,8 +224,10 @@ class StageRecipe:
                 f"stage {self.name}: give one of batch_size (samples of a step) and batch_px "
                 f"(pixels of width of its strips), got {self.batch_size} and {self.batch_px}"
             )
-        counts = ("steps", "micro_batches", "group_steps", "validate_steps", "save_steps")
-        counts += ("keep_checkpoints",)
+        counts = (
+            "steps", "micro_batches", "group_steps", "validate_steps", "save_steps",
+            "keep_checkpoints",
+        )  # fmt: skip
         least = {name: getattr(self, name) for name in counts}
         least["widths_px"] = min(self.widths_px, default=0)
         for key, count in least.items():

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.train.averaging import AveragedWeights
-from vary.train.batches import Batch, StageBatches, measured_batches
+from vary.train.batches import Batch, Room, StageBatches, measured_batches
 from vary.train.build import build, load
 from vary.train.folder import begin, last_checkpoint, run_inputs, save_checkpoint
 from vary.train.freezing import parameter_counts
@@ -122,7 +122,7 @@ class _Run:
     ) -> VaryTrainer:
         recipe = self.recipe
         model, processor = model_and_processor
-        room = answer_room(model, processor)
+        room = model_room(model, processor)
         objective = ReadingObjective(model, processor, stage, recipe.precision, recipe.seed)
         counts = parameter_counts(objective)
         self.console.print(
@@ -141,7 +141,7 @@ class _Run:
         log.trainer, log.batches, stop.trainer = trainer, batches, trainer
         return trainer
 
-    def _measures(self, stage: StageRecipe, processor: VaryProcessor, room: int) -> list[Measure]:
+    def _measures(self, stage: StageRecipe, processor: VaryProcessor, room: Room) -> list[Measure]:
         """Return what a stage is measured with: its own kind of samples, and the last stage's.
 
         Where the two have the same sources, the last stage's alone: one curve over all stages.
@@ -154,7 +154,7 @@ class _Run:
             return [Measure(goal)]
         return [Measure(self._held_out(stage, processor, room)), Measure(goal, "goal_")]
 
-    def _held_out(self, stage: StageRecipe, processor: VaryProcessor, room: int) -> list[Batch]:
+    def _held_out(self, stage: StageRecipe, processor: VaryProcessor, room: Room) -> list[Batch]:
         mixture = stage_mixture(self.recipe, stage, self.materials, held_out=True)
         number = self.recipe.validation_samples
         return measured_batches(mixture, processor, number, _MEASURED_TOGETHER, room)
@@ -169,10 +169,12 @@ def stage_mixture(
     return Mixture(sources, recipe.weights(stage), seed, stage.name)
 
 
-def answer_room(model: VaryForConditionalGeneration, processor: VaryProcessor) -> int:
-    """Return how many tokens an answer may have behind the largest image."""
+def model_room(model: VaryForConditionalGeneration, processor: VaryProcessor) -> Room:
+    """Return how long an answer behind the largest image may be, and what the CTC head knows."""
+    alphabet = getattr(model.config.vocabularies[0], "ctc_alphabet", None) or ""
     positions = int(getattr(model.config.text_config, "max_position_embeddings", 0) or 2**31)
     if processor.answer_position is not None:
-        return positions - processor.answer_position
+        return Room(positions - processor.answer_position, alphabet)
     rule = processor.image_processor.rules[0]
-    return positions - processor.num_image_tokens(rule.height, rule.width) - _AROUND_IMAGE
+    before = processor.num_image_tokens(rule.height, rule.width) + _AROUND_IMAGE
+    return Room(positions - before, alphabet)

@@ -17,6 +17,7 @@ from vary.data.engines.page.engine import PageConfig, PageEngine
 from vary.data.engines.page.line import LineRenderer
 from vary.data.engines.page.line_text import LineTexts, fold_text
 from vary.data.shard_rows import ShardRows
+from vary.data.text_lines import TextLine, text_lines
 from vary.errors import VaryError
 from vary.train.recipe import DataRecipe, Recipe, SourceRecipe, StageRecipe
 from vary.train.splits import FontSplit, TextSplit, split_fonts, split_text
@@ -38,11 +39,14 @@ class Example:
         id: makes the example again, alone.
         picture: (H, W) or (H, W, 3) uint8, or an image.
         text: the answer.
+        lines: the lines of the text with their boxes, where they are known and the picture is not
+            a strip of one.
     """
 
     id: str
     picture: Picture
     text: str
+    lines: tuple[TextLine, ...] = ()
 
 
 class Source(Protocol):
@@ -150,7 +154,8 @@ class EngineSource:
             Reject: the engine gives none.
         """
         drawn = self.engine.draw(index, sample_rng(self.seed, self.engine.name, index))
-        return Example(sample_id(self.engine.name, self.seed, index), drawn.image, drawn.text)
+        name = sample_id(self.engine.name, self.seed, index)
+        return Example(name, drawn.image, drawn.text, text_lines(drawn.text, drawn.words))
 
 
 class ShardSource:
@@ -188,7 +193,7 @@ class ShardSource:
             image.load()
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise Reject("image cannot be read", f"{sample.id}: {error}") from error
-        return Example(sample.id, image, sample.text)
+        return Example(sample.id, image, sample.text, text_lines(sample.text, sample.words or ()))
 
 
 class Materials:

@@ -165,7 +165,7 @@ class VaryTrainer(Trainer):
         """Clip the gradient, and stop before a step that must not be taken."""
         norm = super()._clip_grad_norm(model)
         self.grad_norm = float(norm)
-        names = sorted(self._sums)
+        names = list(self._sums)
         summed = self._summed(torch.stack([self._sums[name].double() for name in names]))
         self.step_losses = dict(zip(names, summed, strict=True))
         fault = self.guard.fault(self.step_losses["loss"], self.grad_norm)
