@@ -104,7 +104,7 @@ def test_default_is_the_papers():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"mode": "crop"}, "mode must be 'resize' or 'strip', got 'crop'"),
+        ({"mode": "crop"}, "mode must be 'resize', 'strip' or 'canvas', got 'crop'"),
         ({"resample": "nearest"}, "resample must be one of bilinear, bicubic, got 'nearest'"),
     ],
 )
@@ -125,3 +125,28 @@ def test_misspelt_arguments_are_refused():
     assert processor(noise(9, 9), return_tensors="pt")["pixel_values"].shape == (1, 3, 8, 8)
     with pytest.raises(TypeError, match="unexpected keyword argument 'reszie'"):
         processor(noise(9, 9), reszie=False)
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "scale"),
+    [
+        ((30, 20), (32, 32), (1, 1)),
+        ((64, 96), (96, 64), (1, 1)),
+        ((200, 96), (64, 128), (0.64, 0.64)),
+    ],
+)
+def test_a_canvas_is_left_as_it_is_unless_it_is_too_large(size, shape, scale):
+    rule = ImageRule("canvas", 96, 128, step_px=32)
+    picture = np.zeros((size[1], size[0]), np.uint8)
+    pixels = rule.pixels(picture)
+    assert pixels.shape == (*shape, 3)
+    across, down = rule.scale(*size)
+    assert (across, down) == pytest.approx(scale, abs=0.01)
+    ink = pixels[..., 0] < 128
+    assert ink.sum() == pytest.approx(size[0] * across * size[1] * down, rel=0.05)
+    assert ink[: int(size[1] * down) - 1, : int(size[0] * across) - 1].all()
+
+
+def test_the_scale_of_other_modes():
+    assert ImageRule("resize", 64, 128).scale(256, 32) == (0.5, 2.0)
+    assert ImageRule("strip", 48, 512).scale(100, 24) == (2.0, 2.0)

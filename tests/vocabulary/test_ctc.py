@@ -83,3 +83,59 @@ def test_head_reads_columns():
 def test_head_on_no_strip():
     with pytest.raises(ValueError, match="strips of 2 rows of patches, got 3"):
         CTCHead(2, 3, 5)(torch.randn(1, 3, 7, 3))
+
+
+def line_head(columns=1):
+    torch.manual_seed(0)
+    return CTCHead(3, 8, 5, columns).double()
+
+
+def test_a_line_on_a_page_is_read_like_the_strip_that_it_fills():
+    head = line_head()
+    pages = torch.randn(2, 9, 12, 8, dtype=torch.float64)
+    boxes = torch.tensor([[0.0, 3.0, 12.0, 6.0], [0.0, 6.0, 12.0, 9.0]])
+    logits = head.on_lines(pages, torch.tensor([1, 0]), boxes)
+    strips = torch.stack([pages[1, 3:6], pages[0, 6:9]])
+    assert torch.allclose(logits, head(strips), atol=1e-5)
+    assert not torch.allclose(logits, head(strips.flip(0)), atol=1e-2)
+
+
+def test_what_stands_beside_a_line_is_blank():
+    logits = line_head().on_lines(
+        torch.randn(1, 3, 12, 8, dtype=torch.float64),
+        torch.tensor([0]),
+        torch.tensor([[4.0, 0.0, 8.0, 3.0]]),
+    )
+    named = logits.softmax(-1)[0, :, 1:].sum(-1)
+    assert (named[:3] < 1e-6).all() and (named[9:] < 1e-6).all()
+    assert (named[4:8] > 1e-3).all()
+
+
+def test_lines_between_rows_are_sampled_between_them():
+    head = line_head()
+    page = torch.arange(9.0, dtype=torch.float64)[None, :, None, None].expand(1, 9, 6, 8)
+    kept = []
+    head.norm.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    head.on_lines(page, torch.tensor([0]), torch.tensor([[0.0, 1.5, 6.0, 4.5]]))
+    rows = kept[0][0, 0].view(3, 8)[:, 0]
+    assert rows.tolist() == pytest.approx([1.5, 2.5, 3.5], abs=1e-5)
+
+
+def test_there_may_be_several_columns_for_each_patch():
+    head = line_head(columns=3)
+    assert head(torch.randn(2, 3, 4, 8, dtype=torch.float64)).shape == (2, 12, 5)
+    page = torch.randn(1, 5, 4, 8, dtype=torch.float64)
+    box = torch.tensor([[2.0, 0.0, 4.0, 3.0]])
+    logits = head.on_lines(page, torch.tensor([0]), box)
+    assert logits.shape == (1, 12, 5)
+    assert (logits[0, :4, 1:] < -1e3).all() and (logits[0, 6:, 1:] > -1e3).all()
+
+
+def test_half_precision_finds_the_rows():
+    head = line_head().float()
+    page = torch.randn(1, 64, 4, 8)
+    box, first = torch.tensor([[0.0, 61.0, 4.0, 64.0]]), torch.tensor([0])
+    exact = head.on_lines(page, first, box)
+    with torch.autocast("cpu", torch.bfloat16):
+        near = head.on_lines(page.bfloat16(), first, box)
+    assert torch.allclose(exact, near.float(), atol=0.1)

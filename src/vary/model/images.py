@@ -32,9 +32,10 @@ class ImageRule:
     Args:
         mode: ``resize`` to height x width without keeping the aspect ratio (the paper's), or
             ``strip``: to the height, keeping the aspect ratio, then padded with white to the right
-            to a multiple of `step_px`.
-        height: pixels.
-        width: pixels; the widest strip in mode `strip`.
+            to a multiple of `step_px`, or ``canvas``: left as it is, padded with white to the right
+            and below to multiples of `step_px`; what is larger is reduced to fit.
+        height: pixels; the largest in mode `canvas`.
+        width: pixels; the largest in modes `strip` and `canvas`.
         mean: per channel, of values between 0 and 1.
         std: per channel.
         resample: ``bilinear`` or ``bicubic`` (PIL's, with antialias when reducing).
@@ -46,7 +47,7 @@ class ImageRule:
 
     def __init__(
         self,
-        mode: Literal["resize", "strip"] = "resize",
+        mode: Literal["resize", "strip", "canvas"] = "resize",
         height: int = 1024,
         width: int = 1024,
         *,
@@ -55,8 +56,8 @@ class ImageRule:
         resample: Literal["bilinear", "bicubic"] = "bilinear",
         step_px: int = 128,
     ) -> None:
-        if mode not in ("resize", "strip"):
-            raise ValueError(f"mode must be 'resize' or 'strip', got {mode!r}")
+        if mode not in ("resize", "strip", "canvas"):
+            raise ValueError(f"mode must be 'resize', 'strip' or 'canvas', got {mode!r}")
         if resample not in _RESAMPLING:
             raise ValueError(f"resample must be one of {', '.join(_RESAMPLING)}, got {resample!r}")
         self.mode, self.height, self.width = mode, height, width
@@ -70,14 +71,30 @@ class ImageRule:
         kernel = _RESAMPLING[self.resample]
         if self.mode == "resize":
             return np.asarray(image.resize((self.width, self.height), kernel))
-        width = max(1, round(image.width * self.height / image.height))
-        width = min(width, self.width)
-        if image.size != (width, self.height):
-            image = image.resize((width, self.height), kernel)
-        padded_width = min(-(-width // self.step_px) * self.step_px, self.width)
-        padded = Image.new("RGB", (padded_width, self.height), "white")
+        size = self._inner_size(image.width, image.height)
+        if image.size != size:
+            image = image.resize(size, kernel)
+        padded_width = min(-(-size[0] // self.step_px) * self.step_px, self.width)
+        padded_height = min(-(-size[1] // self.step_px) * self.step_px, self.height)
+        if self.mode == "strip":
+            padded_height = self.height
+        padded = Image.new("RGB", (padded_width, padded_height), "white")
         padded.paste(image, (0, 0))
         return np.asarray(padded)
+
+    def _inner_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return the width and height of a picture before it is padded."""
+        if self.mode == "strip":
+            return min(max(1, round(width * self.height / height)), self.width), self.height
+        factor = min(1.0, self.width / width, self.height / height)
+        return max(1, round(width * factor)), max(1, round(height * factor))
+
+    def scale(self, width: int, height: int) -> tuple[float, float]:
+        """Return what x and y of a picture of this size are multiplied with on its pixels."""
+        if self.mode == "resize":
+            return self.width / width, self.height / height
+        inner = self._inner_size(width, height)
+        return inner[0] / width, inner[1] / height
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Return (..., 3, H, W) float of (..., 3, H, W) uint8."""

@@ -185,7 +185,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
             encoded.patch_features = [part for part in features if part is not None]
         known = [part for part in logits if part is not None]
         if len(known) == len(logits):
-            encoded.ctc_logits, encoded.ctc_lengths = _pad_ctc(known)
+            encoded.ctc_logits, encoded.ctc_lengths = pad_ctc(known)
         return encoded
 
     def forward(  # noqa: PLR0917 - the order that transformers' models share
@@ -330,7 +330,7 @@ def _group_by_size(
     return groups
 
 
-def _pad_ctc(logits: list[Tensor]) -> tuple[Tensor, Tensor]:
+def pad_ctc(logits: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Return (B, columns, classes) logits whose padding says blank, and each one's columns."""
     lengths = torch.tensor([part.shape[0] for part in logits], device=logits[0].device)
     blank = logits[0].new_full((int(lengths.max()), logits[0].shape[1]), -1e4)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -16,7 +15,7 @@ from torch.utils.data import Dataset
 from vary.data.engines.base import Reject
 from vary.data.text_lines import TextLine
 from vary.errors import VaryError
-from vary.model.images import stack_pixels
+from vary.model.images import ImageRule, stack_pixels
 from vary.model.processing import VaryProcessor
 from vary.train.mixture import Mixture, StepPlan
 from vary.train.recipe import StageRecipe
@@ -100,10 +99,7 @@ def collate(
     arrays = [[rule.pixels(examples[number].picture) for number in kept] for rule in rules]
     texts = [examples[number].text for number in kept]
     known = frozenset(room.alphabet)
-    lines = [
-        _fitted_lines(examples[number], array, known)
-        for number, array in zip(kept, arrays[0], strict=True)
-    ]
+    lines = [_fitted_lines(examples[number], rules[0], known) for number in kept]
     characters = [text for of_one in lines for text, *_ in of_one] if any(lines) else texts
     return {
         "pixels": [stack_pixels(made) for made in arrays] if kept else [],
@@ -119,13 +115,11 @@ def collate(
     }
 
 
-def _fitted_lines(
-    example: Example, array: np.ndarray, known: frozenset[str]
-) -> tuple[TextLine, ...]:
+def _fitted_lines(example: Example, rule: ImageRule, known: frozenset[str]) -> tuple[TextLine, ...]:
     """Return an example's lines with their boxes on the picture as the vocabulary gets it."""
     picture = example.picture
-    width, height = picture.size if isinstance(picture, Image.Image) else picture.shape[1::-1]
-    across, down = array.shape[1] / width, array.shape[0] / height
+    height, width = picture.size[::-1] if isinstance(picture, Image.Image) else picture.shape[:2]
+    across, down = rule.scale(width, height)
     return tuple(
         TextLine(line.text, line.x0 * across, line.y0 * down, line.x1 * across, line.y1 * down)
         for line in example.lines

@@ -63,7 +63,7 @@ class Measure:
                 read["ctc_error"] = (drafts, batch["texts"])
                 given["draft_error"] = drafts
             elif objective.alphabet and any(batch["lines"]):
-                logits, truths = objective.line_logits(encoded, batch["lines"])
+                logits, _, truths = objective.line_logits(encoded, batch["lines"])
                 read["ctc_error"] = (_decode(logits, objective), truths)
             if "text" not in objective.loss_names:
                 return read

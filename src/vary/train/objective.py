@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vary.data.engines.base import sample_rng
 from vary.data.text_lines import TextLine
 from vary.errors import VaryError
-from vary.model.modeling import EncodedImages, VaryForConditionalGeneration
+from vary.model.modeling import EncodedImages, VaryForConditionalGeneration, pad_ctc
 from vary.model.processing import VaryProcessor
 from vary.train.batches import Batch
 from vary.train.drafts import spoil
@@ -116,38 +116,49 @@ class ReadingObjective(nn.Module):
         if encoded.ctc_logits is not None and encoded.ctc_lengths is not None:
             lengths = encoded.ctc_lengths
             return ctc_loss(encoded.ctc_logits, lengths, batch["texts"], self.alphabet)
-        logits, texts = self.line_logits(encoded, batch["lines"])
+        logits, lengths, texts = self.line_logits(encoded, batch["lines"])
         if not texts:  # none of the batch's lines is known, or can be written
             return encoded.tokens.sum() * 0.0
-        lengths = torch.full((len(texts),), logits.shape[1], device=logits.device)
         return ctc_loss(logits, lengths, texts, self.alphabet)
 
     def line_logits(
         self, encoded: EncodedImages, lines: Sequence[Sequence[TextLine]]
-    ) -> tuple[Tensor, list[str]]:
-        """Return (L, columns, classes) logits of the lines on all pages, and their texts.
+    ) -> tuple[Tensor, Tensor, list[str]]:
+        """Return what the CTC head makes of the lines on all pages, and their texts.
+
+        Returns: (L, columns, classes) logits, padded with the blank, (L,) columns of each, texts.
 
         Raises:
-            VaryError: the vocabulary has no CTC head, or the pages of a batch differ in size.
+            VaryError: the vocabulary has no CTC head.
         """
         vocabulary = self.model.vocabularies[0]
         head: Any = getattr(vocabulary, "ctc_head", None)
         pages = encoded.patch_features
-        if head is None or pages is None or len({page.shape for page in pages}) > 1:
+        if head is None or pages is None:
             raise VaryError(
-                f"stage {self.stage.name}: lines of pages are read by CTC where the vocabulary has "
-                "the head (model.ctc_head) and all pages are of one size (model.image.mode resize)"
+                f"stage {self.stage.name}: objective {self.stage.objective} needs a vocabulary "
+                "with a CTC head; set model.ctc_head"
             )
-        device = pages[0].device
         tall, wide = self.model.config.vocabularies[0].patch_size
-        images = [page for page, of_one in enumerate(lines) for _ in of_one]
-        boxes = [
-            [x0 / wide, y0 / tall, x1 / wide, y1 / tall] for p in lines for _, x0, y0, x1, y1 in p
-        ]
-        where = torch.tensor(boxes, dtype=torch.float32, device=device).view(-1, 4)
-        places = torch.tensor(images, dtype=torch.long, device=device)
-        texts = [line.text for of_one in lines for line in of_one]
-        return head.on_lines(torch.stack(pages), places, where), texts
+        logits: list[Tensor] = []
+        texts: list[str] = []
+        for shape in dict.fromkeys(page.shape for page in pages):
+            members = [n for n, page in enumerate(pages) if page.shape == shape and lines[n]]
+            if not members:
+                continue
+            given = [(place, line) for place, n in enumerate(members) for line in lines[n]]
+            patches = [
+                [line.x0 / wide, line.y0 / tall, line.x1 / wide, line.y1 / tall]
+                for _, line in given
+            ]
+            device = pages[0].device
+            where = torch.tensor(patches, dtype=torch.float32, device=device)
+            places = torch.tensor([place for place, _ in given], device=device)
+            logits += head.on_lines(torch.stack([pages[n] for n in members]), places, where)
+            texts += [line.text for _, line in given]
+        if not texts:
+            return pages[0].new_empty(0, 0, 0), torch.empty(0), []
+        return *pad_ctc(logits), texts
 
     def _text_loss(self, encoded: EncodedImages, batch: Batch) -> Tensor:
         stream = f"drafts/{self.stage.name}"

@@ -58,17 +58,17 @@ class CTCHead(nn.Module):
             boxes: (L, 4) left, top, right and bottom, in patches.
         """
         _, tall, wide, _ = features.shape
-        left, top, right, bottom = boxes.to(features.dtype).T
+        left, top, right, bottom = boxes.float().T  # half precision would miss by a row
         shares = (torch.arange(self.rows, device=features.device) + 0.5) / self.rows
-        heights = top[:, None] + (bottom - top)[:, None] * shares.to(features.dtype)
+        heights = top[:, None] + (bottom - top)[:, None] * shares
         # grid_sample's corners are the outer edges: a patch's middle is at half a patch.
         down = (2 * heights / tall - 1)[:, :, None].expand(-1, -1, wide)
-        middles = (torch.arange(wide, device=features.device) + 0.5).to(features.dtype)
+        middles = torch.arange(wide, device=features.device) + 0.5
         across = (2 * middles / wide - 1).expand_as(down)
         grid = torch.stack([across, down], dim=-1)
-        pages = features.permute(0, 3, 1, 2)[images]
+        pages = features.permute(0, 3, 1, 2)[images].float()
         sampled = F.grid_sample(pages, grid, padding_mode="border", align_corners=False)
-        logits = self.forward(sampled.permute(0, 2, 3, 1))
+        logits = self.forward(sampled.permute(0, 2, 3, 1).to(features.dtype))
         places = (torch.arange(wide * self.columns, device=features.device) + 0.5) / self.columns
         beside = (places < left[:, None] - 0.5) | (places > right[:, None] + 0.5)
         blank = torch.full_like(logits[0, 0], _NEVER)
