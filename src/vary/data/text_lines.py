@@ -1,12 +1,13 @@
 """The lines of a sample's text with their boxes, put together from the boxes of its words."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from vary.data.schema import Word
 
 
-class TextLine(NamedTuple):
+@dataclass(frozen=True)
+class TextLine:
     """A visual line of text.
 
     Args:

@@ -100,7 +100,7 @@ def collate(
     texts = [examples[number].text for number in kept]
     known = frozenset(room.alphabet)
     lines = [_fitted_lines(examples[number], rules[0], known) for number in kept]
-    characters = [text for of_one in lines for text, *_ in of_one] if any(lines) else texts
+    characters = [line.text for of_one in lines for line in of_one] if any(lines) else texts
     return {
         "pixels": [stack_pixels(made) for made in arrays] if kept else [],
         "sizes": [torch.tensor([array.shape[:2] for array in made]) for made in arrays],
