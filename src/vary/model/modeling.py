@@ -120,9 +120,17 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         parts: list[Any] = list(self.vocabularies)
         before = [part.config._attn_implementation for part in parts]
         super().set_attn_implementation(attn_implementation, **kwargs)
+        self._clear_attention_marks()
         if isinstance(attn_implementation, dict):
             for part, own in zip(parts, before, strict=True):
                 part.set_attn_implementation(attn_implementation.get("vocabularies", own), **kwargs)
+            self._clear_attention_marks()
+
+    def _clear_attention_marks(self) -> None:
+        """Take off what transformers 5.17 leaves on parts of parts, and then passes them by."""
+        for module in self.modules():
+            if isinstance(module, PreTrainedModel):
+                vars(module.config).pop("_attn_was_changed", None)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
