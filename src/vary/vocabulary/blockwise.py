@@ -61,15 +61,15 @@ def _probabilities(
     Args:
         scratch: where the buffers come from.
         query: (heads, queries, head_dim).
-        key: (heads, N, head_dim), scaled already.
+        key: (heads, head_dim, N), scaled already.
         by_row: (heads, queries, rows).
         by_column: (heads, queries, columns).
     """
-    shape = (*query.shape[:2], key.shape[1])
+    shape = (*query.shape[:2], key.shape[2])
     scores = scratch.get("scores", *shape)
     on_grid = scores.view(*query.shape[:2], by_row.shape[-1], by_column.shape[-1])
     torch.add(by_row[..., :, None], by_column[..., None, :], out=on_grid)
-    scores.baddbmm_(query, key.mT)
+    scores.baddbmm_(query, key)
     return torch.softmax(scores, -1, out=scratch.get("weights", *shape))
 
 
@@ -77,7 +77,8 @@ class _Blockwise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Tensor) -> Tensor:  # type: ignore[override]
         query, key, value, by_row, by_column = inputs
-        scaled = key * query.shape[-1] ** -0.5
+        # A product copies an operand that lies across; here that happens once, not for each block.
+        scaled = (key * query.shape[-1] ** -0.5).mT.contiguous()
         attended = torch.empty_like(query)
         scratch = _Scratch(query)
         for heads, part in _blocks(query, by_column.shape[-1]):
@@ -95,22 +96,25 @@ class _Blockwise(torch.autograd.Function):
         query, key, value, by_row, by_column = ctx.saved_tensors
         scale = query.shape[-1] ** -0.5
         scaled = key * scale
+        scaled_across, value_across = scaled.mT.contiguous(), value.mT.contiguous()
         grad = grad.contiguous()
         scratch = _Scratch(query)
         grads = tuple(map(torch.empty_like, (query, by_row, by_column)))
         # Sums over the blocks of queries; bfloat16 would lose the small ones.
-        grad_key, grad_value = (torch.zeros_like(key, dtype=torch.float32) for _ in range(2))
+        grad_key, grad_value = (
+            torch.zeros_like(value_across, dtype=torch.float32) for _ in range(2)
+        )
         if query.dtype == torch.float64:
             grad_key, grad_value = grad_key.double(), grad_value.double()
         for heads, part in _blocks(query, by_column.shape[-1]):
             here = query[heads, part]
             weights = _probabilities(
-                scratch, here, scaled[heads], by_row[heads, part], by_column[heads, part]
+                scratch, here, scaled_across[heads], by_row[heads, part], by_column[heads, part]
             )
             above = grad[heads, part]
-            grad_value[heads] += torch.bmm(weights.mT, above)
+            grad_value[heads] += torch.bmm(above.mT, weights)
             grad_weights = torch.bmm(
-                above, value[heads].mT, out=scratch.get("scores", *weights.shape)
+                above, value_across[heads], out=scratch.get("scores", *weights.shape)
             )
             grad_scores = torch._softmax_backward_data(
                 grad_weights, weights, -1, query.dtype,
@@ -120,10 +124,9 @@ class _Blockwise(torch.autograd.Function):
             torch.bmm(grad_scores, scaled[heads], out=grads[0][heads, part])
             torch.sum(on_grid, -1, out=grads[1][heads, part])
             torch.sum(on_grid, -2, out=grads[2][heads, part])
-            grad_key[heads] += torch.bmm(grad_scores.mT, here)
-        return (
-            grads[0], grad_key.mul_(scale).to(key.dtype), grad_value.to(value.dtype), *grads[1:]
-        )  # fmt: skip
+            grad_key[heads] += torch.bmm(here.mT, grad_scores)
+        grad_key = grad_key.mul_(scale).mT.to(key.dtype)
+        return grads[0], grad_key, grad_value.mT.to(value.dtype), *grads[1:]
 
 
 def attend_in_blocks(
