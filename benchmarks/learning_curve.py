@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from read_pages import interval, measure
 
 from vary.read.reader import Reader
@@ -80,9 +82,8 @@ def fit(points: list[tuple[int, float]], floor: float) -> Law:
     return Law(float(np.exp(start)), float(-slope), floor)
 
 
-def forecast(points: list[tuple[int, float]], floor: float) -> dict[str, object]:
+def forecast(points: list[tuple[int, float]], law: Law) -> dict[str, object]:
     """Print the law of a curve, what it forecasts, and what such forecasts were worth so far."""
-    law = fit(points, floor)
     print(f"law: {law.factor:.3g} * n^-{law.power:.3f} + {law.floor:.4f}")
     ahead = {factor: law.error(factor * points[-1][0]) for factor in _FACTORS}
     for factor, error in ahead.items():
@@ -90,12 +91,33 @@ def forecast(points: list[tuple[int, float]], floor: float) -> dict[str, object]
     told: dict[str, object] = {"law": asdict(law), "forecast": ahead}
     before, after = points[:-_NUM_CHECKED], points[-_NUM_CHECKED:]
     if len(before) >= _LEAST_POINTS:
-        earlier = fit(before, floor)
+        earlier = fit(before, law.floor)
         told["check"] = [[samples, earlier.error(samples), error] for samples, error in after]
         for samples, error in after:
             guess = earlier.error(samples)
             print(f"check: {samples} samples, forecast from before {guess:.4f}, is {error:.4f}")
     return told
+
+
+def draw(rows: list[dict[str, float]], law: Law | None, picture: Path) -> None:
+    """Draw the points with their intervals, and the law with its forecast."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    samples, means = [row["samples"] for row in rows], [row["mean"] for row in rows]
+    spread = [[r["mean"] - r["low"] for r in rows], [r["high"] - r["mean"] for r in rows]]
+    axes.errorbar(samples, means, spread, fmt="o", capsize=3, label="measured, 95 % interval")
+    if law is not None:
+        ahead = np.geomspace(samples[0], _FACTORS[-1] * samples[-1], 100)
+        axes.plot(ahead, [law.error(n) for n in ahead], "--", label="law and forecast")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(0.5 * min(means) / _FACTORS[-1] ** 0.5, 1.0)
+    axes.set_xlabel("samples seen")
+    axes.set_ylabel("edit distance on pages")
+    axes.grid(visible=True, which="both", alpha=0.2)
+    axes.legend()
+    figure.savefig(picture, dpi=110)
 
 
 def main() -> None:
@@ -106,6 +128,7 @@ def main() -> None:
     parser.add_argument("--decoder", choices=["ctc", "lm"], default="ctc")
     parser.add_argument("--reads-below", type=float, default=0.05)
     parser.add_argument("--floor", type=float, default=0.0)
+    parser.add_argument("--picture", type=Path, help="draw the curve into this PNG")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     seen = samples_seen(arguments.stage)
@@ -118,9 +141,13 @@ def main() -> None:
         print(f"step {step}  {seen[step]} samples  {mean:.4f} [{low:.4f}, {high:.4f}]", flush=True)
     told: dict[str, object] = {"pages": len(distances), "points": rows}
     below = arguments.reads_below
+    law = None
     points = [(row["samples"], row["mean"]) for row in rows if row["mean"] < below]
     if len(points) >= _LEAST_POINTS:
-        told |= forecast(points, arguments.floor)
+        law = fit(points, arguments.floor)
+        told |= forecast(points, law)
+    if arguments.picture:
+        draw(rows, law, arguments.picture)
     if arguments.json:
         arguments.json.write_text(json.dumps(told, indent=1), encoding="utf-8")
 
