@@ -123,7 +123,7 @@ def attend_flex(
         return score + by_row[batch, q, k // columns] + by_column[batch, q, k % columns]
 
     is_compiled_here = query.device.type == "cuda" and not torch.compiler.is_compiling()
-    attend: Callable[..., Any] = _compiled_flex() if is_compiled_here else flex_attention
+    attend: Any = _compiled_flex() if is_compiled_here else flex_attention
     return attend(query[:, None], key[:, None], value[:, None], score_mod=add_terms)[:, 0]
 
 
