@@ -1,6 +1,7 @@
 """A model and its processor from a recipe."""
 
 import inspect
+import json
 from pathlib import Path
 
 import torch
@@ -213,9 +214,21 @@ def load(folder: Path) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
     """Return a saved model in fp32 and its processor.
 
     Raises:
-        VaryError: the folder holds no checkpoint.
+        VaryError: the folder holds no checkpoint, or one of another architecture.
     """
-    if not (folder / "config.json").is_file():
+    path = folder / "config.json"
+    if not path.is_file():
         raise VaryError(f"no checkpoint in {folder}: config.json is missing")
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise VaryError(f"{path} cannot be read as JSON ({error}); copy it anew") from error
+    found = fields.get("model_type") if isinstance(fields, dict) else None
+    if found != VaryConfig.model_type:
+        raise VaryError(
+            f"{folder} holds a model of type {found}, not {VaryConfig.model_type}: a pretrained "
+            "language model goes into model.language_model, an encoder into "
+            "model.vocabulary_weights"
+        )
     model = VaryForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     return model, VaryProcessor.from_pretrained(folder)
