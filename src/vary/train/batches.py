@@ -100,7 +100,9 @@ def collate(
     texts = [examples[number].text for number in kept]
     known = frozenset(room.alphabet)
     lines = [_fitted_lines(examples[number], rules[0], known) for number in kept]
-    characters = [line.text for of_one in lines for line in of_one] if any(lines) else texts
+    # By the kind of picture, not by what this batch happens to hold: the parts of a step add up.
+    is_strip = rules[0].mode == "strip"
+    characters = texts if is_strip else [line.text for of_one in lines for line in of_one]
     return {
         "pixels": [stack_pixels(made) for made in arrays] if kept else [],
         "sizes": [torch.tensor([array.shape[:2] for array in made]) for made in arrays],
