@@ -60,7 +60,7 @@ def test_the_resolved_recipe_is_the_recipe(tiny, tmp_path):
         ("data.qqq=1", "recipe.data has no key 'qqq'; allowed: text, text_exclude"),
         ("seed=one", "recipe.seed must be int, got 'one'"),
         ("seed=true", "recipe.seed must be int, got True"),
-        ("model.answer_position=far", "answer_position must be int | None, got 'far'"),
+        ("model.answer_position=far", "answer_position must be int, got 'far'"),
         ("seed=1.5", "recipe.seed must be int, got 1.5"),
         ("stages.read.steps=1e3", "recipe.stages[1].steps must be int, got '1e3'"),
         ("stages.read.learning_rate=fast", "learning_rate must be a number, got 'fast'"),
@@ -83,12 +83,56 @@ def test_the_resolved_recipe_is_the_recipe(tiny, tmp_path):
         ("stages.read.name=a/b", "'a/b' cannot be one"),
         ("stages.read.name=draft", "stages need one name each, at least one"),
         ("stages=[]", "stages need one name each, at least one"),
+        ("data.sources=[]", "data.sources need one name each, at least one"),
+        ("data.sources=[{name: a, kind: lin}]", "kind must be one of line, page, tile, block,"),
+        ("data.sources=[{name: a, knid: line}]", "[0] has no key 'knid'; did you mean kind"),
+        ("data.sources=[{name: a}]", "recipe.data.sources[0] lacks kind"),
+        ("data.sources=[{name: a, kind: line, options: [1]}]", "[0].options must be dict, got [1]"),
+        ("data.sources=[{name: a, kind: line, weight: -1}]", "source a: weight must be 0 or more"),
+        (
+            "data.sources=[{name: a, kind: line}, {name: a, kind: page}]",
+            "data.sources need one name each, at least one; got ['a', 'a']",
+        ),
+        ("data.sources=[{name: a, kind: line, weight: 0}]", "no source has a weight above 0"),
+        ("stages.read.sources={pages: 1}", "stage read: no source 'pages'; there are lines"),
+        ("stages.read.sources={lines: -1}", "stage read: weight of lines must be 0 or more"),
+        ("stages.read.sources={lines: 0}", "stage read: no source has a weight above 0"),
+        ("stages.read.sources={lines: much}", "sources.lines must be a number, got 'much'"),
+        ("stages.read.sources=[lines]", "stages[1].sources must be dict, got ['lines']"),
+        ("model.vocabulary=[1]", "recipe.model.vocabulary must be dict, got [1]"),
+        ("model.ctc_head=false", "objective ctc needs model.ctc_head=true"),
+        ("model.text={}", "(a folder with weights and tokenizer); it has neither"),
+        ("stages.read.batch_px=0", "give one of batch_size (samples of a step) and batch_px"),
+        ("stages.read.batch_size=4", "strips), got 4 and 512"),
+        ("stages.read.schedule=linear", "one of warmup_stable_decay, cosine, got 'linear'"),
+        ("stages.read.frozen=vocabularies.*", "frozen must be a list, got 'vocabularies.*'"),
+        ("stages.read.average_decay=1.5", "average_decay must be 0 to 1, got 1.5"),
+        ("stages.read.micro_batches=0", "micro_batches must be at least 1, got 0"),
+        ("stages.read.learning_rate=0", "learning_rate must be above 0, got 0.0"),
+        ("validation_samples=0", "validation_samples must be at least 1 and seed at least 0"),
+        ("seed=-1", "validation_samples must be at least 1 and seed at least 0"),
     ],
 )
 def test_what_cannot_be_is_told(tiny, override, told):
     with pytest.raises(VaryError) as error:
         tiny(override)
     assert told in str(error.value)
+
+
+def test_a_stage_has_its_own_weights_or_those_of_the_recipe(tiny):
+    recipe = tiny(
+        "data.sources=[{name: a, kind: line}, {name: b, kind: page, weight: 3},"
+        " {name: c, kind: shards, weight: 0}]",
+        "stages.read.sources={c: 2, a: 1, b: 0}",
+    )
+    draft, read = recipe.stages
+    assert recipe.weights(draft) == {"a": 1.0, "b": 3.0}
+    assert recipe.weights(read) == {"a": 1.0, "c": 2.0}
+
+
+def test_a_source_is_changed_by_its_name(tiny):
+    recipe = tiny("data.sources=[{name: a, kind: line}]", "data.sources.a.weight=0.5")
+    assert recipe.data.sources[0].weight == 0.5
 
 
 def test_a_missing_key_is_named(tmp_path):
