@@ -1,3 +1,5 @@
+"""Errors of texts, and what of a model is measured."""
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from rapidfuzz.distance import Levenshtein
 
 from vary.model.modeling import EncodedImages
 from vary.read.recognizer import StripRecognizer
-from vary.train.lines import LineBatches, build_renderer
+from vary.train.batches import measured_batches
 from vary.train.measure import Measure, character_errors
 from vary.train.objective import ReadingObjective
 
@@ -26,22 +28,29 @@ def test_errors_are_those_of_rapidfuzz():
         assert character_errors(one, other) == Levenshtein.distance(one, other)
 
 
-def test_the_same_lines_are_measured_each_time(tiny, built):
+@pytest.fixture
+def lines(tiny, batches_of, built):
+    """Return a function that gives held-out lines in batches of four."""
+    mixture = batches_of(tiny(), held_out=True).mixture
+    return lambda count: measured_batches(mixture, built[1], count, 4)
+
+
+def test_the_same_lines_are_measured_each_time(tiny, built, lines):
     recipe = tiny()
-    lines = LineBatches(build_renderer(recipe.data, held_out=True), recipe.stages[0], 4, 2)
-    measure = Measure([lines[0], lines[1]])
+    measure = Measure(lines(8))
     objective = ReadingObjective(*built, recipe.stages[1], "fp32", 1).train()
     first = measure(objective)
     assert set(first) == {"ctc_error", "text_error", "draft_error"}
     assert measure(objective) == first
     assert objective.training
+    prefixed = Measure(lines(8), "goal_")(objective)
+    assert prefixed == {f"goal_{name}": error for name, error in first.items()}
     drafting = ReadingObjective(*built, recipe.stages[0], "fp32", 1)
     assert measure(drafting) == {"ctc_error": first["ctc_error"]}
 
 
-def test_answers_are_bounded_as_in_reading(tiny, built, monkeypatch):
+def test_answers_are_bounded_as_in_reading(tiny, built, lines, monkeypatch):
     recipe = tiny()
-    lines = LineBatches(build_renderer(recipe.data, held_out=True), recipe.stages[0], 4, 1)
     bounds = []
     model, processor = built
     generate = model.generate
@@ -52,24 +61,41 @@ def test_answers_are_bounded_as_in_reading(tiny, built, monkeypatch):
 
     monkeypatch.setattr(model, "generate", note)
     objective = ReadingObjective(model, processor, recipe.stages[1], "fp32", 1)
-    batch = lines[0]
+    (batch,) = lines(4)
     Measure([batch])(objective)
     monkeypatch.setattr(StripRecognizer, "__init__", lambda self: None)
     recognizer = StripRecognizer()
     recognizer.model, recognizer.processor = model, processor
-    size = torch.tensor([[48, batch["pixels"].shape[2]]])
+    size = torch.tensor([[48, batch["pixels"][0].shape[3]]])
     tokens = torch.zeros(processor.num_image_tokens(*size[0].tolist()), 32)
     recognizer._write(EncodedImages(tokens, [len(tokens)]), size, [""])
     assert len(bounds) == 3 and len(set(bounds)) == 1
 
 
-def test_what_is_read_rightly_has_no_errors(tiny, built, monkeypatch):
+def test_what_is_read_rightly_has_no_errors(tiny, built, lines, monkeypatch):
     recipe = tiny()
-    lines = LineBatches(build_renderer(recipe.data, held_out=True), recipe.stages[0], 4, 1)
-    batch = lines[0]
+    (batch,) = lines(4)
     drafts = [(text, [], []) for text in batch["texts"]]
     monkeypatch.setattr("vary.train.measure.decode_greedy", lambda logits, alphabet: drafts)
     objective = ReadingObjective(*built, recipe.stages[0], "fp32", 1)
     assert Measure([batch])(objective) == {"ctc_error": 0.0}
     drafts[0] = (drafts[0][0] + "xx", [], [])
     assert Measure([batch])(objective)["ctc_error"] == 2 / sum(map(len, batch["texts"]))
+
+
+def test_whole_pages_may_be_answered_with_half_as_much_again(tiny, built, lines, monkeypatch):
+    """Only a strip says by its width how long its text may be."""
+    (batch,) = lines(4)
+    bounds = []
+    model, processor = built
+
+    def note(input_ids, max_new_tokens, **_):
+        bounds.append(max_new_tokens)
+        return input_ids
+
+    monkeypatch.setattr(model, "generate", note)
+    objective = ReadingObjective(model, processor, tiny().stages[1], "fp32", 1)
+    monkeypatch.setattr(objective.rules[0], "mode", "resize")
+    Measure([batch])(objective)
+    longest = max(map(len, batch["answers"]))
+    assert bounds == [longest + longest // 2 + 16] * 2
