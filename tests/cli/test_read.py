@@ -2,12 +2,17 @@ import io
 import json
 
 import pytest
+import torch
 from rich.console import Console
+from transformers import OPTConfig, OPTForCausalLM
 from typer.testing import CliRunner
 
 import vary.cli.read as command
 from vary.cli.main import app
+from vary.model.building import add_image_tokens, build_vary
+from vary.model.tokenizer import train_tokenizer
 from vary.read.reader import Reader
+from vary.vocabulary import ViTDetConfig
 
 
 @pytest.fixture
@@ -320,3 +325,66 @@ def test_an_unknown_model(picture, tmp_path):
     assert "unknown model 'nanu'" in result.stderr
     assert "the path of a folder" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+# -- models of whole pages ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page_model(tmp_path_factory):
+    """Save a tiny model of whole pages, of random weights, and return its folder."""
+    folder = tmp_path_factory.mktemp("pages")
+    tokenizer = train_tokenizer(["a line of text"] * 3, 300, "abcdefghijklmnopqrstuvwxyz ")
+    torch.manual_seed(0)
+    writer = OPTForCausalLM(
+        OPTConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=24,
+            ffn_dim=48,
+            word_embed_proj_dim=24,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=40,
+        )
+    )
+    add_image_tokens(writer, tokenizer)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vocabulary = ViTDetConfig(
+        image_size=64, patch_size=8, window_size=3, global_blocks=[0], out_channels=8, **sizes
+    )
+    model, processor = build_vary([vocabulary], writer, tokenizer, tasks=["ocr"])
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.startswith(("projector", "language_model")) and "norm" not in name:
+                parameter.normal_(std=0.5)
+        model.get_output_embeddings().weight[tokenizer.eos_token_id] = 0
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def test_whole_pages_are_read_by_the_same_command(page_model, picture, tmp_path, draw_page):
+    draw_page([]).save(tmp_path / "blank.png")
+    out = tmp_path / "out"
+    arguments = ["--model", page_model, "--device", "cpu", "--format", "json", "--out", out]
+    command_line = ["read", picture, tmp_path / "blank.png", *arguments, "--batch-size", "1"]
+    result = CliRunner().invoke(app, [str(part) for part in command_line])
+    assert (result.exit_code, result.stdout) == (0, "")
+    (page,) = json.loads((out / "scan.json").read_text())["pages"]
+    assert page["status"] in ("truncated", "loop")
+    assert page["text"]
+    assert 0 < page["confidence"] < 1
+    assert {line["box"] is None for line in page["lines"]} == {True}
+    (blank,) = json.loads((out / "blank.json").read_text())["pages"]
+    assert (blank["status"], blank["lines"]) == ("blank", [])
+    again = CliRunner().invoke(app, [str(part) for part in command_line])
+    assert "0 read" in again.stderr
+
+
+def test_a_model_that_reads_nothing_is_named(picture, tmp_path):
+    (tmp_path / "other").mkdir()
+    OPTConfig().save_pretrained(tmp_path / "other")
+    result = CliRunner().invoke(app, ["read", str(picture), "--model", str(tmp_path / "other")])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "holds another model, which reads no pages by itself: model type opt" in result.stderr
+    assert f"vary info {tmp_path / 'other'}" in result.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from vary.read.cutting import CuttingConfig, PageLayout, Tile, cut_page, tile_strip
+from vary.read.cutting import CuttingConfig, PageLayout, Tile, cut_page, has_ink, tile_strip
 
 SIZE = 20
 PITCH = 27
@@ -367,6 +367,7 @@ def test_blank_page(paper: int) -> None:
     assert layout.tiles == ()
     assert layout.size == (700, 900)
     assert layout.image.shape == (900, 700)
+    assert not has_ink(Image.new("L", (700, 900), paper))
 
 
 @pytest.mark.parametrize("box", [(100, 200, 600, 203), (0, 0, 700, 300)])
@@ -378,11 +379,26 @@ def test_a_page_with_a_rule_or_a_dark_picture_alone_has_ink_but_no_tiles(
     layout = cut_page(image)
     assert layout.tiles == ()
     assert not layout.blank
+    assert has_ink(image)
+
+
+@pytest.mark.parametrize("paper", [255, 60])
+def test_a_few_pale_letters_are_ink(paper: int) -> None:
+    """Those that are found at once, and those that show only when the page was cleaned."""
+    image = Image.new("L", (3000, 2400), paper)
+    assert not has_ink(image)
+    fill = paper - 40 if paper == 255 else paper + 150
+    ImageDraw.Draw(image).text((900, 900), "page", fill, font=ImageFont.load_default(60))
+    assert has_ink(image)
+    assert has_ink(np.asarray(image.convert("RGB")))
+    assert not cut_page(image).blank
 
 
 def test_grainy_blank_page() -> None:
     grain = np.random.default_rng(0).normal(235, 3, (900, 700))
-    assert cut_page(grain.clip(0, 255).astype(np.uint8)).blank
+    page = grain.clip(0, 255).astype(np.uint8)
+    assert cut_page(page).blank
+    assert not has_ink(page)
 
 
 def test_long_line_is_split_at_a_word_gap_and_keeps_its_number() -> None:

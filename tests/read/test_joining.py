@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vary.read.cutting import PageLayout, Tile
-from vary.read.joining import join_lines
+from vary.read.joining import join_lines, join_paragraphs
 
 
 def layout_of(numbers: list[tuple[int, int]]) -> PageLayout:
@@ -78,3 +78,9 @@ def test_wrong_number_of_texts_is_refused() -> None:
 def test_unknown_style_is_refused() -> None:
     with pytest.raises(ValueError, match="'words'"):
         join_lines(layout_of([(0, 0)]), ["one"], style="words")  # type: ignore[arg-type]
+
+
+def test_a_text_of_lines_becomes_one_of_paragraphs() -> None:
+    text = "\n a head \n\n\nlong words are hyphen-\nated at\nthe end\n\nthe last\n"
+    assert join_paragraphs(text) == "a head\n\nlong words are hyphenated at the end\n\nthe last"
+    assert join_paragraphs(" \n") == ""

@@ -11,8 +11,9 @@ import pytest
 from vary.errors import InputError, VaryError
 from vary.read.cutting import cut_page, tile_strip
 from vary.read.joining import join_lines
-from vary.read.reader import MAX_WAITING_PAGES, Reader
+from vary.read.reader import Reader
 from vary.read.results import LineResult, mean_confidence
+from vary.read.ways import MAX_WAITING_PAGES
 
 LINES = ["The first line of this page", "and one that is a good deal longer than it", "a third"]
 
@@ -94,14 +95,14 @@ def test_small_pages_share_a_batch(tmp_path, draw_page, write_pdf, small, recogn
 def test_only_a_few_pages_wait(tmp_path, draw_page, write_pdf, small, recognizer, monkeypatch):
     path = write_pdf(tmp_path / "a.pdf", [draw_page(["x"])] * 12)
     reader, opened, most = small(recognizer, batch_size=1000), 0, 0
-    cut = reader._cut
+    prepare = reader._prepare
 
-    def counting_cut(*args, **settings):
+    def counting_prepare(*args, **settings):
         nonlocal opened
         opened += 1
-        return cut(*args, **settings)
+        return prepare(*args, **settings)
 
-    monkeypatch.setattr(reader, "_cut", counting_cut)
+    monkeypatch.setattr(reader, "_prepare", counting_prepare)
     for done, _ in enumerate(reader.read(path)):
         most = max(most, opened - done)
     assert (opened, most) == (12, MAX_WAITING_PAGES)

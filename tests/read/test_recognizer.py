@@ -27,49 +27,38 @@ from vary.read.scoring import TextScore
 from vary.vocabulary import ViTDetConfig
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
-SIZES = {
-    "image_size": [48, 256],
-    "patch_size": [16, 8],
-    "stem": "conv",
-    "positions": "slice",
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "window_size": [3, 8],
-    "global_blocks": [1],
-    "out_channels": 32,
-    "merge_channels": [32, 48],
-}
 
 
-def make(alphabet=ALPHABET, mode="strip", **of_processor):
-    """Return a model of random weights, and its processor."""
-    tokenizer = train_tokenizer(["the quick brown fox " * 3], 300, ALPHABET)
-    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (END, PAD, IMAGE)}
-    vocabulary = ViTDetConfig(**SIZES, ctc_alphabet=alphabet)
-    text = {
-        "model_type": "llama",
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 512,
-        "vocab_size": len(tokenizer),
-        "bos_token_id": None,
-        "eos_token_id": ids[END],
-        "pad_token_id": ids[PAD],
-        "initializer_range": 0.3,
-    }
-    torch.manual_seed(0)
-    config = VaryConfig([vocabulary], text, image_token_id=ids[IMAGE], tasks=["ocr"])
-    model = VaryForConditionalGeneration(config)
-    model.generation_config.eos_token_id = ids[END]
-    model.generation_config.pad_token_id = ids[PAD]
-    images = VaryImageProcessor([ImageRule(mode, 48, 256, step_px=64)])
-    return model.eval(), VaryProcessor(
-        images, tokenizer, vocabulary=vocabulary.to_dict(), **of_processor
-    )
+@pytest.fixture(scope="module")
+def make(tiny_fields):
+    """Return a function that gives a model of random weights, and its processor."""
+    sizes, text = tiny_fields["model"]["vocabulary"], tiny_fields["model"]["text"]
+
+    def build(alphabet=ALPHABET, mode="strip", **of_processor):
+        tokenizer = train_tokenizer(["the quick brown fox " * 3], 300, ALPHABET)
+        ids = {name: tokenizer.convert_tokens_to_ids(name) for name in (END, PAD, IMAGE)}
+        vocabulary = ViTDetConfig(**sizes, ctc_alphabet=alphabet)
+        own = {
+            **text,
+            "max_position_embeddings": 512,
+            "tie_word_embeddings": False,
+            "vocab_size": len(tokenizer),
+            "bos_token_id": None,
+            "eos_token_id": ids[END],
+            "pad_token_id": ids[PAD],
+            "initializer_range": 0.3,
+        }
+        torch.manual_seed(0)
+        config = VaryConfig([vocabulary], own, image_token_id=ids[IMAGE], tasks=["ocr"])
+        model = VaryForConditionalGeneration(config)
+        model.generation_config.eos_token_id = ids[END]
+        model.generation_config.pad_token_id = ids[PAD]
+        images = VaryImageProcessor([ImageRule(mode, 48, 256, step_px=64)])
+        return model.eval(), VaryProcessor(
+            images, tokenizer, vocabulary=vocabulary.to_dict(), **of_processor
+        )
+
+    return build
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +69,7 @@ def strips():
 
 
 @pytest.mark.parametrize("settings", [{}, {"answer_position": 128}], ids=["counted", "fixed"])
-def test_a_strip_is_read_alike_alone_and_among_others(strips, settings):
+def test_a_strip_is_read_alike_alone_and_among_others(make, strips, settings):
     recognizer = StripRecognizer(*make(**settings))
     together = recognizer.read(strips)
     alone = [recognizer.read([strip])[0] for strip in strips]
@@ -93,7 +82,7 @@ def test_a_strip_is_read_alike_alone_and_among_others(strips, settings):
 
 
 @pytest.mark.parametrize("settings", [{}, {"answer_position": 128}], ids=["counted", "fixed"])
-def test_the_answers_themselves_do_not_depend_on_neighbours(strips, settings):
+def test_the_answers_themselves_do_not_depend_on_neighbours(make, strips, settings):
     """`judge` mostly takes the draft of a random model, so what was written is compared here."""
     model, processor = make(**settings)
     recognizer = StripRecognizer(model, processor)
@@ -110,7 +99,7 @@ def test_the_answers_themselves_do_not_depend_on_neighbours(strips, settings):
     assert len({text for text, _ in together}) > 2
 
 
-def test_an_answer_is_bounded_by_its_own_strip(strips, monkeypatch):
+def test_an_answer_is_bounded_by_its_own_strip(make, strips, monkeypatch):
     model, processor = make()
     recognizer = StripRecognizer(model, processor)
     letter = processor.encode(["a"])[0][0]
@@ -126,11 +115,11 @@ def test_an_answer_is_bounded_by_its_own_strip(strips, monkeypatch):
     assert answers == [("a" * (8 + 64 // 6), False), ("a" * (8 + 256 // 6), False)]
 
 
-def test_nothing_to_read():
+def test_nothing_to_read(make):
     assert StripRecognizer(*make()).read([]) == []
 
 
-def test_the_draft_alone(strips, monkeypatch):
+def test_the_draft_alone(make, strips, monkeypatch):
     model, processor = make()
     full = StripRecognizer(model, processor).read(strips)
     monkeypatch.setattr(VaryForConditionalGeneration, "generate", None)
@@ -140,7 +129,7 @@ def test_the_draft_alone(strips, monkeypatch):
     assert all(0 <= r.confidence <= 1 for r in drafts)
 
 
-def test_reading_is_repeatable(strips):
+def test_reading_is_repeatable(make, strips):
     recognizer = StripRecognizer(*make())
     assert recognizer.read(strips) == recognizer.read(strips)
 
@@ -207,7 +196,7 @@ def test_the_more_probable_text_is_taken():
     assert found.confidence == pytest.approx(0.9 * 32 / 33)
 
 
-def test_a_draft_that_the_model_would_write_is_not_written(strips, monkeypatch):
+def test_a_draft_that_the_model_would_write_is_not_written(make, strips, monkeypatch):
     recognizer = StripRecognizer(*make())
     greedy = [TextScore(-1.0, is_greedy=True)] * len(strips)
     monkeypatch.setattr("vary.read.recognizer.score_texts", lambda *_: greedy)
@@ -222,7 +211,7 @@ def test_certainty_is_a_geometric_mean():
     assert mean_certainty([0.0]) == pytest.approx(1e-4)
 
 
-def test_a_checkpoint_is_read_back(tmp_path, strips):
+def test_a_checkpoint_is_read_back(make, tmp_path, strips):
     model, processor = make()
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
@@ -239,7 +228,7 @@ def test_a_checkpoint_is_read_back(tmp_path, strips):
 
 
 @pytest.mark.parametrize("settings", [{"alphabet": None}, {"mode": "resize"}])
-def test_a_model_that_reads_no_strips_is_refused(settings):
+def test_a_model_that_reads_no_strips_is_refused(make, settings):
     with pytest.raises(VaryError, match="does not read line strips"):
         StripRecognizer(*make(**settings))
 
@@ -268,7 +257,7 @@ def _drop_a_weight(path):
         ("tokenizer.json", _halve, "can be read"),
     ],
 )
-def test_a_damaged_checkpoint_is_told(tmp_path, name, damage, told):
+def test_a_damaged_checkpoint_is_told(make, tmp_path, name, damage, told):
     model, processor = make()
     model.save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)

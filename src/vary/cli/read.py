@@ -60,7 +60,14 @@ def read(
     ] = None,
     form: Annotated[str, typer.Option("--format", help=", ".join(FORMATS))] = "txt",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")] = "auto",
-    batch_size: Annotated[int, typer.Option(help="Lines read together.", min=1)] = 32,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Lines read together, or pages if the model reads whole ones.",
+            min=1,
+            show_default="32 lines, 4 pages",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Read again what --out holds already.")
     ] = False,
@@ -93,7 +100,7 @@ def read(
     raise typer.Exit(EXIT_FAILED if batch.num_failures else 0)
 
 
-def load_reader(model: str, device: str, batch_size: int) -> "Reader":
+def load_reader(model: str, device: str, batch_size: int | None) -> "Reader":
     """Return the reader; imports torch."""
     # Every shape of a matrix leaves a kernel in oneDNN's cache, and lines have many shapes: with
     # its default of 1024 kernels a long document takes a gigabyte more.

@@ -1,11 +1,12 @@
-"""What was read on the strips of a page -> the page's result."""
+"""What was read on a page, on its strips or on the whole of it -> the page's result."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vary.read.cutting import PageLayout
-from vary.read.joining import join_lines
+from vary.read.joining import join_lines, join_paragraphs
 from vary.read.loops import find_repeated_lines
 from vary.read.results import (
     LineResult,
@@ -17,6 +18,7 @@ from vary.read.results import (
 )
 
 if TYPE_CHECKING:
+    from vary.read.page_recognizer import PageReading
     from vary.read.recognizer import Recognition
 
 _FALLBACKS = {
@@ -67,6 +69,82 @@ def assemble_page(
         draft=join_lines(layout, [line.draft for line in lines], style="lines"),
         written=join_lines(layout, [line.written for line in lines], style="lines"),
     )
+
+
+def assemble_whole_page(
+    head: dict[str, Any],
+    size: tuple[int, int],
+    reading: "PageReading | None",
+    *,
+    min_confidence: float = 0.0,
+) -> PageResult:
+    """Return the result of a page that was read whole; its lines have no boxes.
+
+    Args:
+        head: the fields that tell which page it is, and how long it took.
+        size: width and height of the page in pixels.
+        reading: None for a page without ink, which nobody was asked to read.
+        min_confidence: see `Reader`.
+    """
+    if reading is None:
+        return PageResult(**head, size=size, status="blank", reason="no ink")
+    numbered = _numbered_lines(reading)
+    left_out = {row for row, line in numbered if line.confidence < min_confidence}
+    rows = reading.text.split("\n")
+    text = "\n".join("" if row in left_out else line for row, line in enumerate(rows)).strip("\n")
+    lines = tuple(
+        replace(line, text="" if row in left_out else line.text) for row, line in numbered
+    )
+    told = bool(with_text(lines))
+    return PageResult(
+        **head,
+        size=size,
+        status=reading.status,
+        reason=_whole_page_reason(reading, lines, len(left_out)),
+        text=text,
+        markdown=escape_markdown(join_paragraphs(text)),
+        confidence=reading.confidence if told else None,
+        decoder="lm" if told else None,
+        lines=lines,
+        written=reading.written,
+    )
+
+
+def _numbered_lines(reading: "PageReading") -> list[tuple[int, LineResult]]:
+    """Return the lines with text, each with its row in the text; the last has the page's status."""
+    rows = reading.text.split("\n")
+    confidences = reading.line_confidences or (reading.confidence,) * len(rows)
+    lines: list[tuple[int, LineResult]] = []
+    paragraph, is_gap = -1, True
+    for row, (text, confidence) in enumerate(zip(rows, confidences, strict=True)):
+        if not text.strip():
+            is_gap = True
+            continue
+        paragraph += is_gap
+        is_gap = False
+        line = LineResult(
+            None, text.strip(), float(confidence), line=len(lines), paragraph=paragraph
+        )
+        lines.append((row, line))
+    if lines:
+        row, line = lines[-1]
+        lines[-1] = (row, replace(line, status=reading.status))
+    return lines
+
+
+def _whole_page_reason(
+    reading: "PageReading", lines: Sequence[LineResult], num_left_out: int
+) -> str:
+    reasons = []
+    if reading.status == "loop":
+        reasons.append("a repetition was cut" + (f" in line {len(lines)}" if lines else ""))
+    if reading.status == "truncated":
+        reasons.append("the text is longer than what may be written: it has no end")
+    if num_left_out:
+        reasons.append(f"{num_left_out} line{'s' if num_left_out > 1 else ''} of low confidence")
+    if not with_text(lines):
+        reasons.append("no text found")
+    return join_reasons(reasons)
 
 
 def _lines(

@@ -79,10 +79,26 @@ def join_lines(
     paragraphs = _paragraphs(layout, texts)
     if style == "lines":
         return "\n\n".join("\n".join(lines) for lines in paragraphs)
-    joined = []
-    for lines in paragraphs:
-        text = ""
-        for line in lines:
-            text = _append(text, line)
-        joined.append(text)
-    return "\n\n".join(joined)
+    return "\n\n".join(_joined(lines) for lines in paragraphs)
+
+
+def _joined(lines: Sequence[str]) -> str:
+    text = ""
+    for line in lines:
+        text = _append(text, line)
+    return text
+
+
+def join_paragraphs(text: str) -> str:
+    """Return a page's text with one line per paragraph, hyphenation undone.
+
+    Args:
+        text: one visual line per line, empty lines between paragraphs.
+    """
+    paragraphs: list[list[str]] = [[]]
+    for line in text.split("\n"):
+        if line.strip():
+            paragraphs[-1].append(line.strip())
+        elif paragraphs[-1]:
+            paragraphs.append([])
+    return "\n\n".join(_joined(lines) for lines in paragraphs if lines)

@@ -1,9 +1,8 @@
-"""The reader: pages in, text out, by a recognizer of strips that hold one line each.
+"""The reader: pages in, text out, by a recognizer of lines or of whole pages.
 
 A page that cannot be read becomes a result that says why; no page is left out.
 """
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,17 +14,21 @@ from PIL import Image
 
 from vary.checkpoints import find_checkpoint
 from vary.errors import VaryError
-from vary.read.assembly import assemble_page, join_reasons
-from vary.read.cutting import CuttingConfig, PageLayout, cut_page, tile_strip
+from vary.read.assembly import join_reasons
+from vary.read.cutting import CuttingConfig
 from vary.read.documents import Document, DocumentConfig, open_document, select_pages
 from vary.read.results import DocumentResult, PageResult
+from vary.read.ways import LineByLine, Prepared, Way, WholePages
 
 if TYPE_CHECKING:
-    from vary.read.recognizer import LineRecognizer, Recognition
+    from typing_extensions import TypeIs
 
-# Small pages share batches, but only so many wait: each holds its pixels (25 MB at most).
-MAX_WAITING_PAGES = 4
-DEFAULT_BATCH_SIZE = 32
+    from vary.read.page_recognizer import WholePageRecognizer
+    from vary.read.recognizer import LineRecognizer
+
+DEFAULT_BATCH_SIZE = 32  # lines
+# Whole pages: the cache of a large language model takes gigabytes for each.
+DEFAULT_PAGE_BATCH_SIZE = 4
 DEFAULT_TASK = "ocr"
 
 
@@ -36,10 +39,14 @@ class _Page:
     number: int
     note: str = ""
     seconds: float = 0.0
-    layout: PageLayout | None = None
-    strips: Sequence[np.ndarray] = ()
-    recognitions: "Sequence[Recognition]" = ()
+    prepared: Prepared | None = None
+    found: Sequence[Any] = ()
     failure: str = ""
+
+    @property
+    def pieces(self) -> Sequence[Any]:
+        """What the recognizer is to read."""
+        return self.prepared.pieces if self.prepared else ()
 
 
 # Of the marks that nano finds on photographs of nature four in five are below this, of 399 lines on
@@ -51,36 +58,45 @@ class Reader:
     """Reads documents from their pixels.
 
     Args:
-        recognizer: reads strips; `tasks` names what it was trained for, `strip_size` the height
-            of its strips and the width of the widest.
-        batch_size: strips that go through the model together.
+        recognizer: reads strips (`read`) or whole pages (`read_pages`); `tasks` names what it was
+            trained for, `strip_size` the height of its strips and the width of the widest.
+        batch_size: strips, or whole pages, that go through the model together; None for 32 strips
+            or 4 pages.
         model: what the results call the recognizer.
         documents: how large pages are rendered.
-        cutting: how pages are cut into lines; None for strips of the recognizer's size.
+        cutting: how pages are cut into lines; None for strips of the recognizer's size. Pages that
+            are read whole are not cut.
         min_confidence: a line below this is taken for a mark that is no text (leaves and gravel on
             a photograph): its text is left out, and the page's `reason` counts these.
     """
 
     def __init__(
         self,
-        recognizer: "LineRecognizer",
+        recognizer: "LineRecognizer | WholePageRecognizer",
         *,
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int | None = None,
         model: str = "",
         documents: DocumentConfig | None = None,
         cutting: CuttingConfig | None = None,
         min_confidence: float = 0.0,
     ) -> None:
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise VaryError(f"a batch size of {batch_size} reads nothing; give 1 or more")
         if not 0 <= min_confidence <= 1:
             raise VaryError(f"min_confidence is {min_confidence}; give 0 (keeps all) to 1")
         self.recognizer = recognizer
-        self.batch_size = batch_size
         self.model = model
         self.documents = documents or DocumentConfig()
-        self.cutting = cutting or _cutting_for(recognizer)
-        self.min_confidence = min_confidence
+        self.way: Way
+        if _reads_whole_pages(recognizer):
+            self.way = WholePages(recognizer, batch_size or DEFAULT_PAGE_BATCH_SIZE, min_confidence)
+        else:
+            self.way = LineByLine(
+                recognizer,
+                batch_size or DEFAULT_BATCH_SIZE,
+                min_confidence,
+                cutting or _cutting_for(recognizer),
+            )
 
     @classmethod
     def from_pretrained(
@@ -88,12 +104,20 @@ class Reader:
         name_or_path: str | Path = "nano",
         *,
         device: str = "auto",
-        batch_size: int = DEFAULT_BATCH_SIZE,
-        min_confidence: float = MIN_CONFIDENCE,
+        batch_size: int | None = None,
+        min_confidence: float | None = None,
     ) -> "Reader":
         """Return a reader with a bundled checkpoint or one of a folder.
 
-        Strips are cut to the size that the checkpoint was trained with.
+        Whether pages are cut into lines or read whole is the checkpoint's. Strips are cut to the
+        size that it was trained with.
+
+        Args:
+            name_or_path: see `find_checkpoint`.
+            device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+            batch_size: see `Reader`.
+            min_confidence: see `Reader`; None for 0.6 of a model that reads lines, and for 0, which
+                keeps all, of one that reads whole pages.
 
         Raises:
             VaryError: there is no such checkpoint, or no such device.
@@ -102,6 +126,9 @@ class Reader:
         from vary.read.recognizer import load_recognizer  # noqa: PLC0415 - imports torch
 
         recognizer = load_recognizer(path, device)
+        if min_confidence is None:
+            # Nothing was measured of whole pages that 0.6 would be right for.
+            min_confidence = 0.0 if _reads_whole_pages(recognizer) else MIN_CONFIDENCE
         return cls(
             recognizer,
             batch_size=batch_size,
@@ -167,27 +194,25 @@ class Reader:
         waiting: list[_Page] = []
         for index, number in enumerate(numbers):
             # Told once: it belongs to the document.
-            waiting.append(self._cut(document, number, note="" if index else document.note))
-            num_strips = sum(len(page.strips) for page in waiting)
-            if num_strips >= self.batch_size or len(waiting) >= MAX_WAITING_PAGES:
+            waiting.append(self._prepare(document, number, note="" if index else document.note))
+            num_pieces = sum(len(page.pieces) for page in waiting)
+            if num_pieces >= self.way.batch_size or len(waiting) >= self.way.max_waiting:
                 yield from self._finish(document, waiting)
                 waiting = []
         yield from self._finish(document, waiting)
 
-    def _cut(self, document: Document, number: int, note: str) -> _Page:
+    def _prepare(self, document: Document, number: int, note: str) -> _Page:
         page = _Page(number, note)
         start = time.perf_counter()
         try:
-            page.layout = cut_page(document.page(number), self.cutting)
-            tiles = page.layout.tiles
-            page.strips = [tile_strip(page.layout, tile, self.cutting) for tile in tiles]
+            page.prepared = self.way.prepare(document.page(number))
         except Exception as error:  # one page must not stop the others: the result says why
             page.failure = _reason(error)
         page.seconds = time.perf_counter() - start
         return page
 
     def _finish(self, document: Document, pages: list[_Page]) -> Iterator[PageResult]:
-        readable = [page for page in pages if not page.failure and page.strips]
+        readable = [page for page in pages if page.pieces]
         try:
             self._recognize(readable)
         except Exception:  # whose fault it was shows when each page goes alone
@@ -201,24 +226,13 @@ class Reader:
 
     def _recognize(self, pages: Sequence[_Page]) -> None:
         start = time.perf_counter()
-        strips = [strip for page in pages for strip in page.strips]
-        recognitions = self._read_strips(strips)
-        seconds_per_strip = (time.perf_counter() - start) / max(1, len(strips))
+        pieces = [piece for page in pages for piece in page.pieces]
+        found = self.way.read(pieces)
+        seconds_per_piece = (time.perf_counter() - start) / max(1, len(pieces))
         for page in pages:
-            count = len(page.strips)
-            page.recognitions, recognitions = recognitions[:count], recognitions[count:]
-            page.seconds += seconds_per_strip * count
-
-    def _read_strips(self, strips: Sequence[np.ndarray]) -> "list[Recognition]":
-        """Return the recognitions of strips; those of like width share a batch, to pad little."""
-        order = sorted(range(len(strips)), key=lambda index: strips[index].shape[1])
-        num_batches = math.ceil(len(strips) / self.batch_size)
-        by_index: dict[int, Recognition] = {}
-        for batch in np.array_split(np.array(order, dtype=int), num_batches) if strips else ():
-            answers = self.recognizer.read([strips[index] for index in batch])
-            assert len(answers) == len(batch), "a recognizer gives one answer per strip"
-            by_index.update(zip(batch.tolist(), answers, strict=True))
-        return [by_index[index] for index in range(len(strips))]
+            count = len(page.pieces)
+            page.found, found = found[:count], found[count:]
+            page.seconds += seconds_per_piece * count
 
     def _result(self, document: Document, page: _Page) -> PageResult:
         head: dict[str, Any] = {
@@ -230,14 +244,18 @@ class Reader:
         }
         if not page.failure:
             try:
-                assert page.layout is not None
-                result = assemble_page(
-                    head, page.layout, page.recognitions, min_confidence=self.min_confidence
-                )
+                assert page.prepared is not None
+                result = self.way.result(head, page.prepared, page.found)
                 return replace(result, reason=join_reasons([page.note, result.reason]))
             except Exception as error:  # joining is ours, but a page that breaks it is not lost
                 page.failure = _reason(error)
         return PageResult(**head, status="failed", reason=join_reasons([page.note, page.failure]))
+
+
+def _reads_whole_pages(
+    recognizer: "LineRecognizer | WholePageRecognizer",
+) -> "TypeIs[WholePageRecognizer]":
+    return hasattr(recognizer, "read_pages")
 
 
 def _cutting_for(recognizer: "LineRecognizer") -> CuttingConfig:

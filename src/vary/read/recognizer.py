@@ -1,6 +1,7 @@
 """Strips to text: the vocabulary drafts, the language model writes, and each watches the other."""
 
 import difflib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vary.checkpoints import CONFIG_FILE
 from vary.errors import VaryError
-from vary.model import VaryForConditionalGeneration, VaryProcessor
+from vary.model import VaryConfig, VaryForConditionalGeneration, VaryProcessor
+from vary.model.inspection import checkpoint_info
 from vary.model.limits import max_answer_tokens
 from vary.model.modeling import EncodedImages
 from vary.read.loops import cut_loop
+from vary.read.page_recognizer import PageRecognizer
 from vary.read.scoring import ctc_log_probabilities, score_texts, select_images
 from vary.vocabulary.ctc import decode_greedy
 
@@ -99,10 +103,10 @@ class StripRecognizer:
     ) -> None:
         alphabet = getattr(model.config.vocabularies[0], "ctc_alphabet", None)
         rule = processor.image_processor.rules[0]
-        if alphabet is None or rule.mode != "strip":
+        if alphabet is None or rule.mode != "strip" or len(model.config.vocabularies) > 1:
             raise VaryError(
-                "this checkpoint does not read line strips: its first vocabulary needs a CTC "
-                "alphabet and the image mode 'strip'"
+                "this checkpoint does not read line strips: it needs a single vocabulary with a "
+                "CTC alphabet, and the image mode 'strip'"
             )
         self.model = model
         self.processor = processor
@@ -235,20 +239,59 @@ def mean_certainty(certainties: Sequence[float]) -> float:
 
 def load_recognizer(
     path: Path, device: str = "auto", decoder: Literal["lm", "ctc"] = "lm"
-) -> StripRecognizer:
-    """Return the recognizer of a checkpoint folder.
+) -> StripRecognizer | PageRecognizer:
+    """Return the recognizer of a checkpoint folder: of strips or of whole pages, by its image rule.
 
     Args:
         path: the folder.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        decoder: see `StripRecognizer`.
+        decoder: see `StripRecognizer`; whole pages know ``lm`` alone.
 
     Raises:
-        VaryError: an unknown device, or a folder without a model that reads strips.
+        VaryError: an unknown device, a folder without a model that reads, or ``ctc`` of one that
+            reads whole pages.
     """
     where = pick_device(device)
+    _check_kind(path)
     model, processor = _load(path, pick_dtype(where))
-    return StripRecognizer(model.to(where).eval(), processor, decoder)
+    model = model.to(where).eval()
+    if processor.image_processor.rules[0].mode == "strip":
+        return StripRecognizer(model, processor, decoder)
+    if decoder != "lm":
+        raise VaryError(
+            f"{path} reads whole pages, which only its language model can write; decoder "
+            f"{decoder!r} is for models that read line strips: leave it out"
+        )
+    return PageRecognizer(model, processor)
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse a folder that holds something else than a model that reads, and tell what.
+
+    Raises:
+        VaryError: a vocabulary by itself, or another model; what `vary info` shows of it is named.
+    """
+    try:
+        raw = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # missing or damaged: loading tells how
+    kind = raw.get("model_type") if isinstance(raw, dict) else None
+    if kind in (None, VaryConfig.model_type):
+        return
+    size, what = "", "another model, which reads no pages by itself"
+    try:
+        info = checkpoint_info(path)
+    except Exception:  # damaged, and not ours: that it is no model that reads stays true
+        pass
+    else:
+        if info["parameters"]:
+            size = f", {info['parameters']['total']:,} parameters"
+        if "vocabularies" in info:
+            what = "a vocabulary by itself, which turns images into tokens and writes no text"
+    raise VaryError(
+        f"{path} holds {what}: model type {kind}{size} (vary info {path} shows more); give the "
+        "folder of a whole model, such as the last stage's final of a training run"
+    )
 
 
 def _load(path: Path, dtype: torch.dtype) -> tuple[VaryForConditionalGeneration, VaryProcessor]:

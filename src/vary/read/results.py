@@ -16,14 +16,16 @@ PAGE_BREAK = "\f"
 
 @dataclass(frozen=True)
 class LineResult:
-    """The text of one tile: a line, or a part of a long one.
+    """The text of one tile (a line, or a part of a long one), or one line of a whole page's text.
 
     Attributes:
-        box: x0, y0, x1, y1 of the ink, half-open, in pixels of the page as it was read.
+        box: x0, y0, x1, y1 of the ink, half-open, in pixels of the page as it was read; None from
+            a model that reads whole pages, which does not say where a line stands.
         text: what stands there.
         confidence: 0 to 1.
         decoder: `lm`, or `ctc` where the language model's text was not used.
-        status: `ok`, `truncated` (the text is longer than what may be written) or `loop`.
+        status: `ok`, `truncated` (the text is longer than what may be written) or `loop`; of a
+            whole page the last line has the page's.
         line: number of the visual line on the page, from 0; parts of a long line share it.
         paragraph: number of the paragraph on the page, from 0.
         draft: what the CTC head alone read.
@@ -32,7 +34,7 @@ class LineResult:
             empty.
     """
 
-    box: tuple[int, int, int, int]
+    box: tuple[int, int, int, int] | None
     text: str
     confidence: float
     decoder: str = "lm"
@@ -53,19 +55,21 @@ class PageResult:
         page: number in the document, from 1.
         num_pages: of the document, however many were asked for.
         status: `ok`; `blank` (no ink, or none that may be text: not sent to the model);
-            `truncated` (a line's text was longer than what may be written); `loop` (a repetition
-            was cut at its start); `failed`.
+            `truncated` (a line's text, or the whole page's, was longer than what may be written);
+            `loop` (a repetition was cut at its start); `failed`.
         reason: why it is not `ok`, or what else to know; empty for most pages.
         text: one visual line per line, an empty line between paragraphs.
         markdown: paragraphs as lines of their own, hyphens at line ends undone.
-        confidence: mean of the lines' by characters; None for a page without text.
+        confidence: mean of the lines' by characters, of a page read whole that of its tokens; None
+            for a page without text.
         decoder: who wrote most of the characters, `lm` or `ctc`; None for a page without.
         seconds: spent on this page.
         size: width and height in pixels of the page as it was read; (0, 0) if it failed early.
         angle_deg: skew that was taken out; the boxes refer to the page after that.
         lines: in reading order.
         draft: the page's text by the CTC head alone, in the form of `text`.
-        written: the page's text by the language model alone, in the form of `text`.
+        written: the page's text by the language model alone, in the form of `text`; of a page read
+            whole all that it wrote, a repetition too.
         model: what read it.
     """
 
@@ -108,7 +112,7 @@ def _line_dict(line: LineResult) -> dict[str, Any]:
     return {
         "line": line.line,
         "paragraph": line.paragraph,
-        "box": list(line.box),
+        "box": None if line.box is None else list(line.box),
         "text": line.text,
         "confidence": round(line.confidence, 4),
         "decoder": line.decoder,

@@ -6,7 +6,7 @@ and gives each line the boxes that the recogniser reads (`tiles`). `docs/cutting
 """
 
 from vary.read.cutting.layout import CuttingConfig, PageLayout, Tile
-from vary.read.cutting.page import cut_page
+from vary.read.cutting.page import cut_page, has_ink
 from vary.read.cutting.tiles import tile_strip
 
-__all__ = ["CuttingConfig", "PageLayout", "Tile", "cut_page", "tile_strip"]
+__all__ = ["CuttingConfig", "PageLayout", "Tile", "cut_page", "has_ink", "tile_strip"]

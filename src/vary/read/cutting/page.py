@@ -30,13 +30,36 @@ def _clean(grey: np.ndarray) -> tuple[np.ndarray, float]:
     return flatten(grey, em_px), em_px
 
 
-def _has_ink(grey: np.ndarray, flat: np.ndarray) -> bool:
+def _analysed(full: np.ndarray, config: CuttingConfig) -> tuple[np.ndarray, float]:
+    """Return the grey page at the size at which it is analysed, dark on light, and its scale."""
+    height, width = full.shape
+    scale = max(1.0, max(height, width) / config.analysis_max_px)
+    grey = full
+    if scale > 1:
+        size = (max(1, round(width / scale)), max(1, round(height / scale)))
+        grey = np.asarray(Image.fromarray(full).resize(size, Image.Resampling.BOX))
+    return (255 - grey if dark_page(grey) else grey), scale
+
+
+def has_ink(image: Image.Image | np.ndarray, config: CuttingConfig = _DEFAULT) -> bool:
     """Tell whether anything but specks is darker than the paper, be it text, rules or pictures.
 
-    Cleaning empties dark shapes, so the page is looked at before and after.
+    The pages without are those that `cut_page` calls blank; this is quicker where there is ink.
+
+    Args:
+        image: any PIL mode, or (H, W), (H, W, 3) uint8.
+        config: only `analysis_max_px` counts here.
     """
-    masks = (grey < 0.8 * float(np.percentile(grey, 98)), ink_mask(flat))
-    return any(bool((Components.of(mask).area >= 2).any()) for mask in masks)
+    grey, _ = _analysed(to_grey(image), config)
+    return _is_inked(_dark_mask(grey)) or _is_inked(ink_mask(_clean(grey)[0]))
+
+
+def _dark_mask(grey: np.ndarray) -> np.ndarray:
+    return grey < 0.8 * float(np.percentile(grey, 98))
+
+
+def _is_inked(mask: np.ndarray) -> bool:
+    return bool((Components.of(mask).area >= 2).any())
 
 
 def _text_parts(flat: np.ndarray) -> tuple[np.ndarray, Components, float]:
@@ -103,13 +126,7 @@ def cut_page(image: Image.Image | np.ndarray, config: CuttingConfig = _DEFAULT) 
     """
     full = to_grey(image)
     height, width = full.shape
-    scale = max(1.0, max(height, width) / config.analysis_max_px)
-    grey = full
-    if scale > 1:
-        size = (max(1, round(width / scale)), max(1, round(height / scale)))
-        grey = np.asarray(Image.fromarray(full).resize(size, Image.Resampling.BOX))
-    if dark_page(grey):
-        grey = 255 - grey
+    grey, scale = _analysed(full, config)
     flat, _ = _clean(grey)
     angle = find_skew(Components.of(ink_mask(flat)), config.max_skew_deg, config.min_skew_deg)
     if angle:
@@ -118,7 +135,8 @@ def cut_page(image: Image.Image | np.ndarray, config: CuttingConfig = _DEFAULT) 
     cleaned = flat
     flat, parts, em_px = _text_parts(cleaned)
     if not len(parts):
-        blank = not _has_ink(grey, cleaned)
+        # Cleaning empties dark shapes, so the page is looked at before and after.
+        blank = not (_is_inked(_dark_mask(grey)) or _is_inked(ink_mask(cleaned)))
         return PageLayout((), (width, height), blank, angle, np.full_like(full, 255))
     parts, tiles = _layout(parts, em_px, config)
     owner = owner_map(parts, tiles, flat.shape)

@@ -1,0 +1,151 @@
+"""The two ways to read a page: cut into lines, or whole."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from vary.read.assembly import assemble_page, assemble_whole_page
+from vary.read.cutting import CuttingConfig, PageLayout, cut_page, has_ink, tile_strip
+from vary.read.results import PageResult
+
+if TYPE_CHECKING:
+    from vary.read.page_recognizer import PageReading, WholePageRecognizer
+    from vary.read.recognizer import LineRecognizer, Recognition
+
+# Small pages share batches, but only so many wait: each holds its pixels (25 MB at most in grey).
+MAX_WAITING_PAGES = 4
+
+
+@dataclass
+class Prepared:
+    """A page that is ready to be read.
+
+    Attributes:
+        size: width and height in pixels.
+        pieces: what the recognizer reads: strips, or the page itself; none of a page without ink.
+        layout: the page as cut; None where it is read whole.
+    """
+
+    size: tuple[int, int]
+    pieces: Sequence[Any]
+    layout: PageLayout | None = None
+
+
+class Way(Protocol):
+    """What a reader does with a page, and how many pages it may keep waiting."""
+
+    batch_size: int
+
+    @property
+    def max_waiting(self) -> int:
+        """The most pages that wait for others to be read with them."""
+        ...
+
+    def prepare(self, image: Image.Image) -> Prepared:
+        """Return the page's pieces."""
+        ...
+
+    def read(self, pieces: Sequence[Any]) -> list[Any]:
+        """Return what stands on each piece."""
+        ...
+
+    def result(self, head: dict[str, Any], page: Prepared, found: Sequence[Any]) -> PageResult:
+        """Return the page's result from what stands on its pieces.
+
+        Args:
+            head: the fields that tell which page it is, and how long it took.
+            page: as prepared.
+            found: one for each piece.
+        """
+        ...
+
+
+@dataclass
+class LineByLine:
+    """Cuts pages into strips of one line each.
+
+    Args:
+        recognizer: reads strips.
+        batch_size: strips that go through the model together.
+        min_confidence: see `Reader`.
+        cutting: how pages are cut.
+    """
+
+    recognizer: "LineRecognizer"
+    batch_size: int
+    min_confidence: float
+    cutting: CuttingConfig
+
+    @property
+    def max_waiting(self) -> int:
+        """A few: it is lines that fill a batch."""
+        return MAX_WAITING_PAGES
+
+    def prepare(self, image: Image.Image) -> Prepared:
+        """Return the page's strips."""
+        layout = cut_page(image, self.cutting)
+        strips = [tile_strip(layout, tile, self.cutting) for tile in layout.tiles]
+        return Prepared(layout.size, strips, layout)
+
+    def read(self, pieces: Sequence[np.ndarray]) -> "list[Recognition]":
+        """Return the recognitions of strips; those of like width share a batch, to pad little."""
+        order = sorted(range(len(pieces)), key=lambda index: pieces[index].shape[1])
+        num_batches = math.ceil(len(pieces) / self.batch_size)
+        by_index: dict[int, Recognition] = {}
+        for batch in np.array_split(np.array(order, dtype=int), num_batches) if pieces else ():
+            answers = self.recognizer.read([pieces[index] for index in batch])
+            assert len(answers) == len(batch), "a recognizer gives one answer per strip"
+            by_index.update(zip(batch.tolist(), answers, strict=True))
+        return [by_index[index] for index in range(len(pieces))]
+
+    def result(
+        self, head: dict[str, Any], page: Prepared, found: "Sequence[Recognition]"
+    ) -> PageResult:
+        """Return the page's result from what stands on its strips."""
+        assert page.layout is not None
+        return assemble_page(head, page.layout, found, min_confidence=self.min_confidence)
+
+
+@dataclass
+class WholePages:
+    """Gives pages to the model as they are, but for those without ink.
+
+    Args:
+        recognizer: reads pages.
+        batch_size: pages that go through the model together.
+        min_confidence: see `Reader`.
+    """
+
+    recognizer: "WholePageRecognizer"
+    batch_size: int
+    min_confidence: float
+
+    @property
+    def max_waiting(self) -> int:
+        """Twice a batch, since every second page of a scan may be blank."""
+        return 2 * self.batch_size
+
+    def prepare(self, image: Image.Image) -> Prepared:
+        """Return the page itself, or nothing of a page without ink."""
+        return Prepared(image.size, [image] if has_ink(image) else [])
+
+    def read(self, pieces: Sequence[Image.Image]) -> "list[PageReading]":
+        """Return the readings of pages, in batches."""
+        readings: list[PageReading] = []
+        for first in range(0, len(pieces), self.batch_size):
+            batch = pieces[first : first + self.batch_size]
+            answers = self.recognizer.read_pages(batch)
+            assert len(answers) == len(batch), "a recognizer gives one answer per page"
+            readings += answers
+        return readings
+
+    def result(
+        self, head: dict[str, Any], page: Prepared, found: "Sequence[PageReading]"
+    ) -> PageResult:
+        """Return the page's result from what the model wrote."""
+        reading = found[0] if found else None
+        return assemble_whole_page(head, page.size, reading, min_confidence=self.min_confidence)
