@@ -309,6 +309,6 @@ def test_a_language_model_has_to_be_what_the_recipe_says(tiny, materials, opt):
     """Fields of `model.text` beside it are held against it."""
     fits = ("model.text={model_type: opt, hidden_size: 32}", f"model.language_model={opt}")
     assert build(tiny(*fits), materials)[0].config.text_config.hidden_size == 32
-    with pytest.raises(VaryError, match="is not what model.text says") as error:
+    with pytest.raises(VaryError, match=r"is not what model\.text says") as error:
         build(tiny(*fits, "model.text.hidden_size=64"), materials)
     assert "hidden_size" in str(error.value)
