@@ -1,0 +1,117 @@
+"""Runs that are killed, interrupted and shared by devices, in processes as a person starts them."""
+
+import json
+import signal
+
+import pytest
+
+from vary.train.run import train
+from vary.train.stopping import Stop
+
+pytestmark = pytest.mark.usefixtures("log_every_step")
+# Dropout too has to be the same after a stop.
+STEPS = (
+    "stages.draft.save_steps=2",
+    "stages.read.steps=5",
+    "stages.read.save_steps=2",
+    "stages.read.average_decay=0.9",
+    "model.text.attention_dropout=0.1",
+)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(runs, tiny, tmp_path_factory, log_every_step):
+    """Return the folder of a run that nothing stopped."""
+    folder = tmp_path_factory.mktemp("runs") / "undisturbed"
+    train(tiny(f"out={folder}", *STEPS), console=runs.quiet())
+    return folder
+
+
+def test_dropout_is_at_work(runs, undisturbed, tiny, tmp_path):
+    """Else the tests below would show less than they say."""
+    train(tiny(f"out={tmp_path}", *STEPS[:-1]), console=runs.quiet())
+    with_dropout, without = runs.losses(undisturbed), runs.losses(tmp_path)
+    assert with_dropout[:4] == without[:4] and with_dropout[4] != without[4]
+
+
+def test_a_killed_run_goes_on_to_the_same_losses(
+    runs, undisturbed, tiny, recipe_file, command_file, tmp_path
+):
+    """Killed behind step 3 of the second stage, whose last checkpoint is that of step 2."""
+    done = runs.command(
+        command_file, recipe_file, f"out={tmp_path}", *STEPS, STEP="read/3", SIGNAL="SIGKILL"
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert runs.losses(tmp_path)[-1][:2] == ("read", 3)
+    assert not (tmp_path / "read" / "checkpoint-3").exists()
+    train(tiny(f"out={tmp_path}", *STEPS), console=runs.quiet())
+    steps = [(e["stage"], e["step"]) for e in runs.entries(tmp_path, "loss")]
+    assert steps.count(("read", 3)) == 2
+    assert runs.losses(tmp_path) == runs.losses(undisturbed)
+    assert runs.same_weights(tmp_path / "read" / "final", undisturbed / "read" / "final")
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_the_run_goes_on(
+    runs, undisturbed, tiny, recipe_file, command_file, tmp_path
+):
+    """It reaches the whole group of processes, the workers that draw samples too."""
+    recipe = (recipe_file, f"out={tmp_path}", *STEPS, "num_workers=2")
+    done = runs.command(command_file, *recipe, STEP="draft/2", SIGNAL="SIGINT")
+    assert done.returncode == 130, done.stderr
+    assert "stopping after this step, with a checkpoint" in done.stderr
+    assert "draft: stopped; the same command goes on" in done.stderr
+    assert "Traceback" not in done.stderr
+    last = runs.losses(tmp_path)[-1]
+    assert last[0] == "draft" and last[1] in (2, 3)
+    kept = tmp_path / "draft" / f"checkpoint-{last[1]}"
+    state = json.loads((kept / "trainer_state.json").read_text(encoding="utf-8"))
+    assert state["global_step"] == last[1]
+    train(tiny(*map(str, recipe[1:])), console=runs.quiet())
+    assert runs.losses(tmp_path) == runs.losses(undisturbed)
+    assert runs.same_weights(tmp_path / "read" / "final", undisturbed / "read" / "final")
+
+
+def test_a_wish_to_stop_is_heard_once(runs):
+    """The second signal ends the run at once: what was there before hears it."""
+    heard = []
+    kept = signal.signal(signal.SIGINT, lambda *_: heard.append("second"))
+    try:
+        console = runs.quiet()
+        stop = Stop(None, console)
+        with stop.listening():
+            signal.raise_signal(signal.SIGINT)
+            assert stop.signalled and not heard
+            signal.raise_signal(signal.SIGINT)
+            assert heard == ["second"]
+        signal.raise_signal(signal.SIGINT)
+        assert heard == ["second"] * 2
+        assert console.file.getvalue().count("once more stops at once") == 1
+    finally:
+        signal.signal(signal.SIGINT, kept)
+
+
+def test_two_devices_learn_what_one_does(runs, tiny, recipe_file, command_file, tmp_path):
+    """Losses and weights of two processes that share each step's two parts, under torchrun."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    steps = (
+        "stages.draft.micro_batches=2",
+        "stages.read.micro_batches=2",
+        "stages.read.average_decay=0.9",
+        "stages.read.batch_px=768",
+    )
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    done = runs.command(command_file, recipe_file, f"out={two}", *steps, launcher=launcher)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count(str(two / "read" / "final")) >= 1
+    train(tiny(f"out={one}", *steps), console=runs.quiet())
+    shared, alone = runs.losses(two), runs.losses(one)
+    assert [row[:3] for row in shared] == [row[:3] for row in alone]
+    for row, expected in zip(shared, alone, strict=True):
+        # The log has four decimals.
+        numbers = [value for value in expected[3:] if value is not None]
+        assert [value for value in row[3:] if value is not None] == pytest.approx(
+            numbers, rel=1e-5, abs=1.01e-4
+        )
+    ours, theirs = (runs.weights(folder / "read" / "final") for folder in (one, two))
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].sub(theirs[name]).abs().max() < 1e-4 for name in ours)
