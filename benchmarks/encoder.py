@@ -301,6 +301,26 @@ def peak_tflops(options: argparse.Namespace) -> float | None:
     return next((peak for part, peak in PEAKS.items() if part in name), None)
 
 
+def product_rate(options: argparse.Namespace, dtype: str) -> float:
+    """Return the TFLOP/s of this machine's matrix products, at the size of the network's MLP."""
+    device = torch.device(options.device)
+    patches = torch.randn(4096, 768, device=device).to(DTYPES[dtype])
+    layer = nn.Linear(768, 3072, device=device, dtype=DTYPES[dtype])
+    torch.set_num_threads(options.threads)
+    with torch.inference_mode():
+        seconds = min(timed(lambda: layer(patches), options.device)[1] for _ in range(10))
+    return 2 * 4096 * 768 * 3072 / seconds / 1e12
+
+
+def describe_limit(rate: float, flop: float, theirs: dict[str, Any], work: str) -> str:
+    """Return the line that says what this machine's products alone would take."""
+    least = flop / rate / 1e12
+    line = f"      limit: products at {rate:.2f} TFLOP/s alone take {least:.2f} s"
+    if theirs and "failed" not in theirs:
+        line += f", {theirs[work] / least:.1f} x at most"
+    return line
+
+
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
@@ -341,6 +361,7 @@ def compare(options: argparse.Namespace) -> int:
     flop, peak = count_flop(options.size, options.batch), peak_tflops(options)
     rows: list[dict[str, Any]] = []
     write_inputs(options)
+    rates = {dtype: product_rate(options, dtype) for dtype in options.dtypes}
     for dtype in options.dtypes:
         for work in options.works:
             theirs: dict[str, Any] = {}
@@ -354,6 +375,7 @@ def compare(options: argparse.Namespace) -> int:
                     rate = row["tflops"] / peak if peak else None
                 rows.append(row)
                 print(describe(row, theirs, rate), flush=True)
+            print(describe_limit(rates[dtype], flop[work], theirs, work), flush=True)
     errors = compare_tokens(options, networks)
     for name, error in errors.items():
         print(f"tokens of {name}: relative error {error:.1e}")
@@ -361,7 +383,8 @@ def compare(options: argparse.Namespace) -> int:
     print("\n".join(f"missed: {line}" for line in wrong) or "all bars hold")
     if options.json:
         report = {"torch": torch.__version__, "device": options.device, "flop": flop,
-                  "rows": rows, "errors": errors, "missed": wrong}  # fmt: skip
+                  "product_tflops": rates, "rows": rows, "errors": errors,
+                  "missed": wrong}  # fmt: skip
         options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
     return int(options.check and bool(wrong))
 

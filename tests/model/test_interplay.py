@@ -46,11 +46,8 @@ def page_batch(tokenizer) -> dict[str, torch.Tensor]:
     ],
     ids=["language model", "vocabularies", "all"],
 )
-def test_parts_on_disk_give_the_same(
-    make_page_model, page_vocabularies, page_batch, tmp_path, model_type, device_map
-):
+def test_parts_on_disk_give_the_same(make_page_model, page_batch, tmp_path, model_type, device_map):
     pytest.importorskip("accelerate", reason="offloading is accelerate's")
-    page_vocabularies[0].stem = "conv"
     model = make_page_model(model_type)
     model.save_pretrained(tmp_path / "model")
     back = AutoModelForImageTextToText.from_pretrained(
@@ -59,7 +56,8 @@ def test_parts_on_disk_give_the_same(
     on_disk = [name for name, value in back.named_parameters() if value.device.type == "meta"]
     assert on_disk
     with torch.no_grad():
-        assert torch.allclose(back(**page_batch).logits, model(**page_batch).logits, atol=1e-5)
+        # Patches go through a convolution there, through a linear map here: rounding differs.
+        assert torch.allclose(back(**page_batch).logits, model(**page_batch).logits, atol=5e-5)
     settings = {"max_new_tokens": 3, "do_sample": False}
     assert torch.equal(
         back.generate(**page_batch, **settings), model.generate(**page_batch, **settings)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vary.errors import VaryError
-from vary.train.folder import begin, last_checkpoint, write_whole
+from vary.train.folder import begin, check_order, last_checkpoint, write_whole
 
 INPUTS = {"fonts": {"a.ttf": "1"}, "fonts_held_out": {"b.ttf": "2"}, "texts": {"t.txt": "3"}}
 
@@ -103,3 +103,17 @@ def test_a_record_of_fonts_alone_is_completed(tiny, tmp_path):
     begin(tiny(), tmp_path, {"fonts": INPUTS["fonts"]})
     begin(tiny(), tmp_path, INPUTS)
     assert record(tmp_path)["texts"] == INPUTS["texts"]
+
+
+def test_a_stage_is_not_gone_on_with_behind_another_one(tmp_path):
+    check_order(tmp_path / "read", "draft")
+    check_order(tmp_path / "read", "draft")
+    with pytest.raises(VaryError, match=r"begun after stage draft, and write stands before it now"):
+        check_order(tmp_path / "read", "write")
+    with pytest.raises(VaryError, match="nothing stands before it now"):
+        check_order(tmp_path / "read", "")
+    check_order(tmp_path / "first", "")
+    with pytest.raises(VaryError, match="begun as the first stage"):
+        check_order(tmp_path / "first", "draft")
+    check_order(tmp_path / "none", "", writes=False)
+    assert not (tmp_path / "none").exists()

@@ -96,3 +96,24 @@ def test_a_language_model_that_nobody_describes_is_told(tiny, tmp_path):
 def test_weights_that_are_not_there_are_told(tmp_path, materials):
     with pytest.raises(VaryError, match="no language model and tokenizer at"):
         build(load_recipe(RECIPES / "tiny.yaml", [f"model.language_model={tmp_path}"]), materials)
+
+
+def test_lines_of_pages_are_counted_too(tiny):
+    """Of a page the CTC head reads lines by their boxes; without any it is taken to be full."""
+    page = ["model.vocabulary.ctc_rows=2", "model.vocabulary.image_size=[64, 256]"]
+    with_head = plan(tiny("stages.read.objective=both", "stages.read.frozen=[]", *page))[1]
+    without = plan(tiny("stages.read.objective=text", "stages.read.frozen=[]", *page))[1]
+    assert with_head.flops > without.flops
+
+
+def test_attention_keeps_what_fused_attention_keeps(tiny):
+    """Activations grow with the length, not with its square."""
+    recipe = tiny("stages.read.objective=text", "stages.read.frozen=['vocabularies.*']")
+    kept = [plan(recipe, tokens)[1].activation_bytes for tokens in (256, 512, 1024)]
+    assert kept[2] - kept[1] == pytest.approx(2 * (kept[1] - kept[0]), rel=0.05)
+
+
+def test_blocks_are_planned_at_their_mean_size():
+    stages = {stage.name: stage for stage in plan(load_recipe(RECIPES / "page.yaml"))}
+    assert stages["words"].image == (64, 512)
+    assert stages["words"].flops < stages["lines"].flops < stages["pages"].flops / 4

@@ -25,6 +25,7 @@ from vary.train.splits import text_hashes
 _LIBRARIES = ("torch", "transformers", "accelerate", "numpy", "pillow", "tokenizers")
 # The Trainer writes trainer_state.json last.
 _CHECKPOINT_FILES = ("optimizer.pt", "scheduler.pt", "trainer_state.json")
+_ORDER_NAME = "order.json"
 _WEIGHTS_FILES = ("model.safetensors", "model.safetensors.index.json")
 # Keys of a recipe's data that say where something lies or what is left out: run.json has the sums.
 _PLACES = ("text", "fonts", "font_exclude")
@@ -160,6 +161,31 @@ def save_checkpoint(
             f"{folder} could not be written ({error}); the stage's last checkpoint is whole: make "
             "room, and the same command goes on from there"
         ) from error
+
+
+def check_order(folder: Path, before: str, *, writes: bool = True) -> None:
+    """Refuse to go on with a stage whose weights came from another stage than now stands before it.
+
+    Args:
+        folder: of the stage.
+        before: name of the stage before it; empty for the first.
+        writes: keep it on record where the stage begins.
+
+    Raises:
+        VaryError: it was begun from another stage.
+    """
+    record = folder / _ORDER_NAME
+    if record.is_file():
+        began = json.loads(record.read_text(encoding="utf-8"))["before"]
+        if began != before:
+            raise VaryError(
+                f"{folder} was begun {f'after stage {began}' if began else 'as the first stage'}, "
+                f"and {f'{before} stands' if before else 'nothing stands'} before it now; remove "
+                "the folder to train the stage anew, or give another out=FOLDER"
+            )
+    elif writes:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(record, json.dumps({"before": before}))
 
 
 def last_checkpoint(folder: Path, *, removes: bool = True) -> Path | None:

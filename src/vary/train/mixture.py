@@ -164,4 +164,10 @@ class StepPlan:
             if step and full:
                 steps.append([])
             steps[-1].append(number)
+        # What is left over joins the step before where it would make a noisy little step alone.
+        if budget and len(steps) > 1:
+            joined = (len(steps[-2]) + len(steps[-1])) * hints[steps[-1][-1]]
+            if joined <= 1.5 * budget:
+                left_over = steps.pop()
+                steps[-1] += left_over
         return steps

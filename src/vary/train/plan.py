@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig
 
@@ -26,12 +28,13 @@ from vary.model.configuration import config_from_dict
 from vary.train.freezing import FROZEN_BY_OBJECTIVE, freeze, parameter_counts
 from vary.train.recipe import ModelRecipe, Recipe, StageRecipe
 from vary.train.recomputing import recompute_activations
-from vary.vocabulary import ViTDetConfig
+from vary.vocabulary import ViTDetConfig, ViTDetOutput
 
 # bf16 with dense matrices, TFLOP/s, and memory in GB, as NVIDIA states them for the SXM modules.
 DEVICES = {"H100": (989.0, 80), "H200": (989.0, 141)}
 # Paper 3.2 makes room for 4,096; a page of 700 words has about a quarter of them.
 DEFAULT_ANSWER_TOKENS = 1024
+_PAGE_PX = 1024 * 1024
 _TOKENS_PER_PX = 1 / 16  # of a strip: about a piece in two letters of 8 px
 _AROUND_IMAGE = 2
 _FP32, _BF16 = 4, 2
@@ -89,7 +92,7 @@ def plan(recipe: Recipe, answer_tokens: int | None = None) -> list[StagePlan]:
     Args:
         recipe: of the run.
         answer_tokens: mean length of the answers; None for an estimate: of strips by their width,
-            of pages `DEFAULT_ANSWER_TOKENS`.
+            of pages by their area, `DEFAULT_ANSWER_TOKENS` for 1024 x 1024 px.
 
     Raises:
         VaryError: a model that cannot be built, or whose language model is described nowhere.
@@ -108,7 +111,7 @@ def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -
     tokens = answer_tokens or (
         max(1, round(size[1] * _TOKENS_PER_PX))
         if recipe.model.image.get("mode") == "strip"
-        else DEFAULT_ANSWER_TOKENS
+        else max(1, round(DEFAULT_ANSWER_TOKENS * size[0] * size[1] / _PAGE_PX))
     )
     dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
     model.to(dtype).train()
@@ -137,13 +140,34 @@ def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -
 
 
 def _typical(recipe: Recipe, stage: StageRecipe) -> tuple[tuple[int, int], int]:
-    """Return the size of a stage's images, and the samples of a step, strips at their mean."""
+    """Return the size of a stage's images, those that vary at their mean, and samples of a step."""
     rule = ImageRule(**recipe.model.image)
-    if rule.mode != "strip":
-        return (rule.height, rule.width), stage.batch_size
     step = rule.step_px
-    width = max(step, round(statistics.mean(stage.widths_px) / step) * step)
+    if rule.mode == "resize":
+        return (rule.height, rule.width), stage.batch_size
+    if rule.mode == "canvas":
+        return _mean_canvas(recipe, stage, rule), stage.batch_size
+    # Each width has the same share of all pixels, see `LineSource`.
+    mean = statistics.harmonic_mean(stage.widths_px)
+    width = max(step, round(mean / step) * step)
     return (rule.height, width), stage.batch_size or max(1, stage.batch_px // width)
+
+
+def _mean_canvas(recipe: Recipe, stage: StageRecipe, rule: ImageRule) -> tuple[int, int]:
+    """Return a canvas of the mean area of a stage's blocks; of other sources the largest."""
+    weights = recipe.weights(stage)
+    sizes, shares = [], []
+    for source in recipe.data.sources:
+        if source.name in weights:
+            block = source.options.get("block", {}) if source.kind == "block" else {}
+            height, width = block.get("canvas_px", (rule.height, rule.width))
+            sizes.append((min(height, rule.height), min(width, rule.width)))
+            shares.append(weights[source.name])
+    widest = max(width for _, width in sizes)
+    areas = [height * width for height, width in sizes]
+    height = statistics.fmean(areas, shares) / widest
+    step = rule.step_px
+    return max(step, round(height / step) * step), -(-widest // step) * step
 
 
 def meta_model(spec: ModelRecipe) -> VaryForConditionalGeneration:
@@ -197,7 +221,7 @@ def _sample_step(
         outputs = [vocabulary(pixels) for vocabulary in model.vocabularies]
         loss = torch.zeros((), device=device)
         if stage.objective != "text":
-            loss = loss + outputs[0].ctc_logits.float().log_softmax(-1).mean()
+            loss = loss + _ctc_scores(model.vocabularies[0], outputs[0]).mean()
         if stage.objective != "ctc":
             fused = model.projector([output.last_hidden_state for output in outputs])
             written = model.get_input_embeddings()(labels[:, image_tokens:])
@@ -207,6 +231,20 @@ def _sample_step(
         return loss
 
     return step
+
+
+def _ctc_scores(vocabulary: Any, output: ViTDetOutput) -> Tensor:
+    """Return the CTC head's scores of a strip, or of a page that is full of lines."""
+    if output.ctc_logits is not None:
+        return output.ctc_logits.float().log_softmax(-1)
+    head, features = vocabulary.ctc_head, output.patch_features
+    assert features is not None
+    _, tall, wide, _ = features.shape
+    tops = torch.arange(0, tall - head.rows + 1, head.rows, device=features.device).float()
+    sides = torch.zeros_like(tops)
+    boxes = torch.stack([sides, tops, sides + wide, tops + head.rows], dim=1)
+    pages = torch.zeros(len(tops), dtype=torch.long, device=features.device)
+    return head.on_lines(features, pages, boxes).float().log_softmax(-1)
 
 
 @contextmanager
@@ -222,8 +260,32 @@ def _saved_bytes() -> Iterator[dict[int, int]]:
             alive.append(storage)
         return tensor
 
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
+    with saved_tensors_hooks(pack, lambda tensor: tensor), _AttentionAsFused():
         yield kept
+
+
+class _Fused(torch.autograd.Function):
+    """Keeps for the backward pass what fused attention keeps; it computes nothing."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        output = query.new_empty(*query.shape[:-1], value.shape[-1])
+        ctx.save_for_backward(query, key, value, output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor, ...]:
+        query, key, value = ctx.saved_tensors[:3]
+        return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
+
+
+class _AttentionAsFused(TorchFunctionMode):
+    """On the meta device PyTorch writes the scores out, which no GPU does in training."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is F.scaled_dot_product_attention and args[0].device.type == "meta":
+            return _Fused.apply(*args[:3])
+        return func(*args, **(kwargs or {}))
 
 
 def measure(recipe: Recipe, stage: StageRecipe, answer_tokens: int, repeats: int = 3) -> float:

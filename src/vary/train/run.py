@@ -10,7 +10,13 @@ from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.train.averaging import AveragedWeights
 from vary.train.batches import Batch, Room, StageBatches, measured_batches
 from vary.train.build import build, load
-from vary.train.folder import begin, last_checkpoint, run_inputs, save_checkpoint
+from vary.train.folder import (
+    begin,
+    check_order,
+    last_checkpoint,
+    run_inputs,
+    save_checkpoint,
+)
 from vary.train.freezing import parameter_counts
 from vary.train.log import Journal, Log
 from vary.train.measure import Measure
@@ -92,7 +98,10 @@ class _Run:
     def all_stages(self, stop: Stop) -> Path:
         """Return the last stage's result, or the run's folder where the run was stopped before."""
         model_and_processor: ModelAndProcessor | None = None
+        before = ""
         for stage in self.recipe.stages:
+            check_order(self.folder / stage.name, before, writes=self.is_main)
+            before = stage.name
             final = self.folder / stage.name / "final"
             if (final / "config.json").is_file():
                 self.console.print(f"{stage.name}: done before")

@@ -79,7 +79,8 @@ class LineSource:
     Args:
         name: the recipe's.
         renderer: draws the lines.
-        widths_px: one of them is drawn for each index.
+        widths_px: one of them is drawn for each index, narrow ones more often, so that each width
+            has the same share of all pixels.
         seed: of the run.
         stage: part of the seed, so that stages see other lines.
     """
@@ -111,7 +112,9 @@ class LineSource:
 
     def _draw_widths(self, block: int) -> list[int]:
         rng = sample_rng(self.seed, f"widths/{self.stream}", block)
-        return list(map(int, rng.integers(len(self.widths_px), size=_HINT_BLOCK)))
+        shares = 1 / np.array(self.widths_px)
+        drawn = rng.choice(len(self.widths_px), size=_HINT_BLOCK, p=shares / shares.sum())
+        return list(map(int, drawn))
 
     def example(self, index: int) -> Example:
         """Return a line, padded with white to the width of its hint.

@@ -72,6 +72,8 @@ class PatchEmbed(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return (B, rows, columns, C) patches of (B, channels, H, W) pixels."""
+        if hasattr(self.proj, "_hf_hook"):  # accelerate's: weights that come when it is called
+            return self.proj(pixels).permute(0, 2, 3, 1)
         batch, channels, height, width = pixels.shape
         tall, wide = self.patch_size
         cut = pixels.view(batch, channels, height // tall, tall, width // wide, wide)
