@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from vary.train.build import build
-from vary.train.lines import LineBatches
 from vary.train.objective import ReadingObjective
 
 
@@ -15,7 +14,7 @@ def fall(objective, batch, steps, rate):
     losses = []
     objective.train()
     for _ in range(steps):
-        loss = objective(**batch)["loss"]
+        loss = objective(batch)["loss"]
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -24,21 +23,16 @@ def fall(objective, batch, steps, rate):
     return losses
 
 
-@pytest.fixture(scope="module")
-def eight(tiny, renderer):
-    stage = tiny("stages.draft.batch_px=1024", "stages.draft.widths_px=[128]").stages[0]
-    batch = LineBatches(renderer, stage, seed=3)[0]
-    assert len(batch["texts"]) == 8
-    return batch
-
-
 @pytest.mark.parametrize(
     ("kind", "steps", "rate", "bound"), [("ctc", 80, 4e-3, 0.5), ("text", 80, 1e-2, 0.8)]
 )
-def test_the_loss_falls_on_eight_lines(tiny, renderer, eight, kind, steps, rate, bound):
+def test_the_loss_falls_on_eight_lines(tiny, materials, batches_of, kind, steps, rate, bound):
+    eight = ("stages.draft.batch_px=1024", "stages.draft.widths_px=[128]")
+    batch = batches_of(tiny(*eight))[0]
+    assert len(batch["texts"]) == 8
     recipe = tiny(f"stages.draft.objective={kind}", "model.vocabulary.hidden_size=64")
-    model = build(recipe, renderer.texts.alphabet)
-    losses = fall(ReadingObjective(*model, recipe.stages[0], "fp32", 1), eight, steps, rate)
+    module = ReadingObjective(*build(recipe, materials), recipe.stages[0], "fp32", 1)
+    losses = fall(module, batch, steps, rate)
     print(kind, [round(loss, 3) for loss in losses[::10]])
     assert losses[0] > 4
     assert sum(losses[-5:]) / 5 < bound
