@@ -98,6 +98,16 @@ def test_the_models_own_settings_may_say_less(make_page_model, monkeypatch):
     assert PageRecognizer(model, processor).max_tokens == 90
 
 
+def test_settings_of_generation_do_not_change_what_is_read(make_page_model, noise_pages):
+    model, processor = make_page_model()
+    recognizer = PageRecognizer(model, processor)
+    before = recognizer.read_pages(noise_pages)
+    settings = model.generation_config
+    settings.do_sample, settings.num_beams, settings.return_dict_in_generate = True, 3, True
+    settings.eos_token_id = None
+    assert recognizer.read_pages(noise_pages) == before
+
+
 def test_a_prompt_that_leaves_no_room_is_refused(make_page_model):
     model, processor = make_page_model()
     processor.answer_position = 96
@@ -142,7 +152,9 @@ def given(make_page_model, monkeypatch):
                     row[:] = math.log((1 - probability) / (len(row) - 1))
                     row[token] = math.log(probability)
                 chosen = logits_processor(rows, scores).argmax(-1)
-                chosen = torch.where(going, chosen, torch.tensor(pad or own["pad_token_id"]))
+                chosen = torch.where(
+                    going, chosen, torch.tensor(own["pad_token_id"] if pad is None else pad)
+                )
                 rows = torch.cat([rows, chosen[:, None]], dim=1)
                 going &= (chosen != own["eos_token_id"]) & ~stopping_criteria(rows, None)
                 steps.append(step)
@@ -196,11 +208,12 @@ def test_a_loop_is_cut_at_its_start_and_has_no_say(given):
     assert looping.confidence == pytest.approx(once.confidence, abs=0.01)
 
 
-@pytest.mark.parametrize("pads_with_end", [False, True])
-def test_a_loop_without_an_end_is_stopped_and_its_neighbours_go_on(given, pads_with_end):
+@pytest.mark.parametrize("padding", ["<pad>", "</s>", "x"])
+def test_a_loop_without_an_end_is_stopped_and_its_neighbours_go_on(given, padding):
+    """Whatever a stopped row is padded with."""
     text = " ".join(f"{n} of the harbour" for n in range(200))
-    end = given.processor.tokenizer.eos_token_id
-    looping, other = given([(PHRASE * 400, 0.9)], [(text, 0.9), None], pad=end * pads_with_end)
+    pad = given.processor.tokenizer.convert_tokens_to_ids(padding)
+    looping, other = given([(PHRASE * 400, 0.9)], [(text, 0.9), None], pad=pad)
     assert (looping.status, looping.text) == ("loop", PHRASE.strip())
     assert _LONGEST_LOOP_CHARS < len(looping.written) < _LONGEST_LOOP_CHARS + 1000
     assert (other.status, other.text) == ("ok", text)
@@ -298,6 +311,12 @@ def test_another_models_parameters_are_told(tmp_path):
     model = AutoModelForCausalLM.from_config(config)
     model.save_pretrained(tmp_path)
     with pytest.raises(VaryError, match=f"gpt2, {model.num_parameters():,} parameters"):
+        load_recognizer(tmp_path, "cpu")
+
+
+def test_a_model_without_its_processor_is_told(make_page_model, tmp_path):
+    make_page_model()[0].save_pretrained(tmp_path)
+    with pytest.raises(VaryError, match=r"without its processor \(processor_config.json is miss"):
         load_recognizer(tmp_path, "cpu")
 
 

@@ -120,7 +120,7 @@ def test_the_json_has_the_shape_of_every_other(read, recognizer, draw_page):
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        ("loop", "a repetition was cut in line 4"),
+        ("loop", "a repetition was cut behind line 4"),
         ("truncated", "the text is longer than what may be written: it has no end"),
     ],
 )
@@ -191,3 +191,11 @@ def test_a_rendered_page_goes_in_as_it_is(tmp_path, draw_page, write_pdf):
     recognizer = InkPages()
     (page,) = Reader(recognizer, documents=DocumentConfig(long_side_px=330, min_dpi=30)).read(path)
     assert recognizer.sizes == [page.size] == [(255, 330)]
+
+
+def test_a_model_that_names_no_task_reads():
+    recognizer = InkPages()
+    recognizer.tasks = ()
+    Reader(recognizer).check_task("ocr")
+    with pytest.raises(VaryError, match="it knows ocr"):
+        Reader(recognizer).check_task("chart")

@@ -137,7 +137,7 @@ def _whole_page_reason(
 ) -> str:
     reasons = []
     if reading.status == "loop":
-        reasons.append("a repetition was cut" + (f" in line {len(lines)}" if lines else ""))
+        reasons.append("a repetition was cut" + (f" behind line {len(lines)}" if lines else ""))
     if reading.status == "truncated":
         reasons.append("the text is longer than what may be written: it has no end")
     if num_left_out:

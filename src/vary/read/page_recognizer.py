@@ -115,6 +115,7 @@ class PageRecognizer:
             max_new_tokens=self.max_tokens,
             do_sample=False,
             num_beams=1,
+            return_dict_in_generate=False,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
             logits_processor=LogitsProcessorList([certainties]),

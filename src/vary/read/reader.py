@@ -138,8 +138,8 @@ class Reader:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What the checkpoint was trained for."""
-        return tuple(getattr(self.recognizer, "tasks", (DEFAULT_TASK,)))
+        """What the checkpoint was trained for; `ocr` where it does not say."""
+        return tuple(getattr(self.recognizer, "tasks", ())) or (DEFAULT_TASK,)
 
     def check_task(self, task: str) -> None:
         """Refuse a task that the checkpoint was not trained for.

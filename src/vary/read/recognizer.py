@@ -23,6 +23,7 @@ from vary.read.page_recognizer import PageRecognizer
 from vary.read.scoring import ctc_log_probabilities, score_texts, select_images
 from vary.vocabulary.ctc import decode_greedy
 
+_PROCESSOR_FILE = "processor_config.json"
 # Below this likeness of the model's text and the vocabulary's draft one of them has lost the line.
 _MIN_LIKENESS = 0.6
 # Why the draft stands for a line although the model was asked; empty where its text was taken.
@@ -270,12 +271,18 @@ def _check_kind(path: Path) -> None:
 
     Raises:
         VaryError: a vocabulary by itself, or another model; what `vary info` shows of it is named.
+            Or a model without its processor.
     """
     try:
         raw = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return  # missing or damaged: loading tells how
     kind = raw.get("model_type") if isinstance(raw, dict) else None
+    if kind == VaryConfig.model_type and not (path / _PROCESSOR_FILE).is_file():
+        raise VaryError(
+            f"{path} holds a model without its processor ({_PROCESSOR_FILE} is missing); save it "
+            f"there too: processor.save_pretrained({str(path)!r})"
+        )
     if kind in (None, VaryConfig.model_type):
         return
     size, what = "", "another model, which reads no pages by itself"
