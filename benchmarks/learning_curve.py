@@ -134,15 +134,22 @@ def main() -> None:
     seen = samples_seen(arguments.stage)
     rows = []
     for step, checkpoint in checkpoints(arguments.stage).items():
+        if step not in seen:
+            print(f"step {step}: the log tells no samples of it; left out")
+            continue
         distances = read_all(checkpoint, arguments.pages, arguments.decoder)
         low, high = interval(distances)
         mean = statistics.mean(distances)
         rows.append({"step": step, "samples": seen[step], "mean": mean, "low": low, "high": high})
         print(f"step {step}  {seen[step]} samples  {mean:.4f} [{low:.4f}, {high:.4f}]", flush=True)
+    if not rows:
+        parser.error(f"{arguments.stage} holds no checkpoint that the run's log tells of")
     told: dict[str, object] = {"pages": len(distances), "points": rows}
     below = arguments.reads_below
     law = None
-    points = [(row["samples"], row["mean"]) for row in rows if row["mean"] < below]
+    points = [
+        (row["samples"], row["mean"]) for row in rows if arguments.floor < row["mean"] < below
+    ]
     if len(points) >= _LEAST_POINTS:
         law = fit(points, arguments.floor)
         told |= forecast(points, law)

@@ -39,7 +39,7 @@ class Squares:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Return a set of three shards, of 90, 90 and 20 indices: two row groups, two, and one."""
+    """Return a set of three shards, of 90, 90 and 20 indices: several row groups each."""
     folder = tmp_path_factory.mktemp("sets") / "squares"
     generate(Squares, Run(folder, count=200, seed=3, shard_size=90))
     return folder
@@ -56,7 +56,7 @@ def copy(made, tmp_path):
 def test_every_row_is_what_reading_from_the_beginning_gives(made):
     rows, whole = ShardRows(made), list(iterate_set(made))
     assert len(rows) == len(whole) == 172
-    assert len(rows.files) == 3 and len(rows.groups) == 5
+    assert [starts[-1] for starts in rows.group_starts] == [78, 77, 17]
     for number in [171, 0, *np.random.default_rng(0).permutation(172).tolist()]:
         assert rows.sample(number) == whole[number]
         assert rows.text_length(number) == len(whole[number].text)
@@ -127,12 +127,13 @@ def test_groups_are_read_once_for_neighbours(made, monkeypatch):
     read = []
     whole = ShardRows._read_group
     monkeypatch.setattr(
-        ShardRows, "_read_group", lambda *given: read.append(given[1]) or whole(*given)
+        ShardRows, "_read_group", lambda *given: read.append(given[1:]) or whole(*given)
     )
     rows._begin_caches()
     for row in range(172):
         rows.sample(row)
-    assert read == [0, 1, 2, 3, 4]
+    assert len(read) == len(set(read)) == sum(len(starts) - 1 for starts in rows.group_starts)
+    assert read == sorted(read)
 
 
 def damage(path):
@@ -162,7 +163,9 @@ def test_a_shard_that_goes_while_it_is_read_is_named(copy):
     rows = ShardRows(copy)
     assert rows.sample(0).id == "squares/3/0"
     (copy / "part-00002.parquet").unlink()
-    with pytest.raises(InputError, match=r"part-00002\.parquet: cannot be read any more") as error:
+    with pytest.raises(
+        InputError, match=r"part-00002\.parquet: cannot be read as Parquet"
+    ) as error:
         rows.sample(171)
     assert "the same command then goes on" in str(error.value)
 
@@ -183,7 +186,14 @@ def test_a_set_of_which_no_shard_is_made_yet_is_told(copy):
     manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     manifest |= {"shards": [], "samples": 0}
     (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(InputError, match="holds no samples"):
+    with pytest.raises(InputError, match=r"not finished \(0 of 200 samples\)"):
+        ShardRows(copy)
+
+
+def test_an_unfinished_set_is_told(copy):
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"count": 500}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"not finished \(200 of 500 samples\); the command"):
         ShardRows(copy)
 
 

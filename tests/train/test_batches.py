@@ -150,9 +150,31 @@ def test_rejected_samples_are_left_out_and_named(of_source):
 def test_a_source_that_rejects_everything_is_told(of_source):
     batches = of_source(Choosy(lambda index: True), "stages.draft.steps=2000")
     with pytest.raises(VaryError, match="stage draft: source lines gave none of 100") as error:
-        [batches[number] for number in range(200)]
+        [batches.batch(number) for number in range(200)]
     assert "100 times: no font has the glyphs" in str(error.value)
     assert "weight 0" in str(error.value)
+
+
+def test_what_ends_a_run_comes_out_of_a_worker_as_it_is(of_source):
+    batches = of_source(Choosy(lambda index: True), "stages.draft.steps=2000")
+    loader = DataLoader(batches, batch_size=1, num_workers=2, collate_fn=lambda given: given[0])
+    error = next(batch for batch in loader if isinstance(batch, VaryError))
+    assert str(error).startswith("stage draft: source lines gave none of 100 samples")
+
+
+def test_a_source_whose_answers_are_all_too_long_gives_nothing(of_source):
+    batches = of_source(Choosy(lambda index: False), "stages.draft.steps=2000")
+    batches.room = Room(answer_tokens=1)
+    with pytest.raises(VaryError, match=r"none of 100 samples \(100 times: longer"):
+        [batches.batch(number) for number in range(200)]
+
+
+def test_a_strip_with_a_character_that_ctc_does_not_know_is_named(built):
+    white = np.full((48, 128), 255, np.uint8)
+    given = {1: Example("odd", white, "q\u4e2d"), 2: Example("even", white, "q")}
+    batch = collate(given, built[1], room=Room(alphabet="pq"))
+    assert batch["ids"] == ["even"]
+    assert batch["rejects"] == [("odd", "not in the CTC alphabet: \u4e2d")]
 
 
 def test_a_source_that_rejects_much_is_let_go_on(of_source):

@@ -7,6 +7,7 @@ import pytest
 
 from vary.errors import VaryError
 from vary.train.folder import begin, check_order, last_checkpoint, write_whole
+from vary.train.recipe import StageRecipe
 
 INPUTS = {"fonts": {"a.ttf": "1"}, "fonts_held_out": {"b.ttf": "2"}, "texts": {"t.txt": "3"}}
 
@@ -105,15 +106,25 @@ def test_a_record_of_fonts_alone_is_completed(tiny, tmp_path):
     assert record(tmp_path)["texts"] == INPUTS["texts"]
 
 
+def stage_of(**changes):
+    fields = {"objective": "both", "steps": 1, "learning_rate": 1e-3, "batch_size": 1}
+    return StageRecipe("read", **(fields | changes))
+
+
 def test_a_stage_is_not_gone_on_with_behind_another_one(tmp_path):
-    check_order(tmp_path / "read", "draft")
-    check_order(tmp_path / "read", "draft")
-    with pytest.raises(VaryError, match=r"begun after stage draft, and write stands before it now"):
-        check_order(tmp_path / "read", "write")
-    with pytest.raises(VaryError, match="nothing stands before it now"):
-        check_order(tmp_path / "read", "")
-    check_order(tmp_path / "first", "")
-    with pytest.raises(VaryError, match="begun as the first stage"):
-        check_order(tmp_path / "first", "draft")
-    check_order(tmp_path / "none", "", writes=False)
+    stage = stage_of()
+    check_order(tmp_path / "read", stage, "draft")
+    check_order(tmp_path / "read", stage_of(steps=5), "draft")
+    with pytest.raises(VaryError, match=r"begun otherwise \(before 'draft', now 'write'\)"):
+        check_order(tmp_path / "read", stage, "write")
+    with pytest.raises(VaryError, match="before 'draft', now ''"):
+        check_order(tmp_path / "read", stage, "")
+    check_order(tmp_path / "none", stage, "", writes=False)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("changes", [{"objective": "text"}, {"frozen": ("projector.*",)}])
+def test_a_stage_is_not_gone_on_with_for_other_parameters(tmp_path, changes):
+    check_order(tmp_path / "read", stage_of(), "draft")
+    with pytest.raises(VaryError, match=rf"{next(iter(changes))} .*, now .*remove the folder"):
+        check_order(tmp_path / "read", stage_of(**changes), "draft")

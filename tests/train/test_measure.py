@@ -7,7 +7,7 @@ from rapidfuzz.distance import Levenshtein
 
 from vary.model.modeling import EncodedImages
 from vary.read.recognizer import StripRecognizer
-from vary.train.batches import measured_batches
+from vary.train.batches import Room, measured_batches
 from vary.train.measure import Measure, character_errors
 from vary.train.objective import ReadingObjective
 
@@ -98,4 +98,6 @@ def test_whole_pages_may_be_answered_with_half_as_much_again(tiny, built, lines,
     monkeypatch.setattr(objective.rules[0], "mode", "resize")
     Measure([batch])(objective)
     longest = max(map(len, batch["answers"]))
-    assert bounds == [longest + longest // 2 + 16] * 2
+    assert bounds == [longest + longest // 2 + 16]
+    Measure([batch], room=Room(answer_tokens=20))(objective)
+    assert bounds[1:] == [20]  # never beyond the model's positions

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vary.errors import VaryError
-from vary.train.build import build
-from vary.train.plan import DEFAULT_ANSWER_TOKENS, measure, meta_model, plan
+from vary.train.build import build, meta_model
+from vary.train.plan import DEFAULT_ANSWER_TOKENS, measure, plan
 from vary.train.recipe import load_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"

@@ -88,7 +88,10 @@ def test_the_resolved_recipe_is_the_recipe(tiny, tmp_path):
         ("data.sources=[{name: a, knid: line}]", "[0] has no key 'knid'; did you mean kind"),
         ("data.sources=[{name: a}]", "recipe.data.sources[0] lacks kind"),
         ("data.sources=[{name: a, kind: line, options: [1]}]", "[0].options must be dict, got [1]"),
-        ("data.sources=[{name: a, kind: line, weight: -1}]", "source a: weight must be 0 or more"),
+        (
+            "data.sources=[{name: a, kind: line, weight: -1}]",
+            "weight must be at least 0, got -1.0",
+        ),
         (
             "data.sources=[{name: a, kind: line}, {name: a, kind: page}]",
             "data.sources need one name each, at least one; got ['a', 'a']",
@@ -106,11 +109,11 @@ def test_the_resolved_recipe_is_the_recipe(tiny, tmp_path):
         ("stages.read.batch_size=4", "strips), got 4 and 512"),
         ("stages.read.schedule=linear", "one of warmup_stable_decay, cosine, got 'linear'"),
         ("stages.read.frozen=vocabularies.*", "frozen must be a list, got 'vocabularies.*'"),
-        ("stages.read.average_decay=1.5", "average_decay must be 0 to 1, got 1.5"),
+        ("stages.read.average_decay=1.5", "average_decay must be 0 to 0.999999, got 1.5"),
         ("stages.read.micro_batches=0", "micro_batches must be at least 1, got 0"),
-        ("stages.read.learning_rate=0", "learning_rate must be above 0, got 0.0"),
-        ("validation_samples=0", "validation_samples must be at least 1 and seed at least 0"),
-        ("seed=-1", "validation_samples must be at least 1 and seed at least 0"),
+        ("stages.read.learning_rate=0", "learning_rate must be at least 1e-09, got 0.0"),
+        ("validation_samples=0", "validation_samples must be at least 1, got 0"),
+        ("seed=-1", "seed must be at least 0, got -1"),
     ],
 )
 def test_what_cannot_be_is_told(tiny, override, told):

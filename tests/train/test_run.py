@@ -413,7 +413,10 @@ def test_samples_that_could_not_be_made_are_listed(runs, tiny, tmp_path):
         f"data.sources=[{{name: mine, kind: shards, path: '{tmp_path / 'set'}'}}]",
         "stages.draft.objective=text",
         "stages.read.objective=text",
-        "stages.draft.batch_px=4096",
+        "stages.draft.batch_px=0",
+        "stages.draft.batch_size=32",
+        "stages.read.batch_px=0",
+        "stages.read.batch_size=2",
         f"out={tmp_path / 'run'}",
     )
     console = runs.quiet()

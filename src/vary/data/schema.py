@@ -14,7 +14,7 @@ SIDES = ("x0", "y0", "x1", "y1")
 FORMATS = ("text", "markdown", "latex", "dict", "caption", "answer")
 
 # Samples per row group: a reader holds one group in memory, and pages weigh about 200 KiB each.
-ROW_GROUP_SAMPLES = 64
+ROW_GROUP_SAMPLES = 8
 
 
 @dataclass(frozen=True)

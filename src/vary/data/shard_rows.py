@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from vary.data.shards import file_sha256
 from vary.errors import InputError
 from vary.extras import require
 
-# A group of 64 pages takes about ten megabytes; a mixture draws from so many groups at a time.
-_CACHED_GROUPS = 8
+# A mixture shuffles so many groups of a set together; eight pages take about a megabyte.
+_CACHED_GROUPS = 64
+_CACHED_FILES = 16
+_END_BYTES = 65536
 
 
 class ShardRows:
@@ -32,31 +36,22 @@ class ShardRows:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files = _files(folder)
-        pa, pq = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
-        groups: list[tuple[int, int]] = []
-        sizes: list[int] = []
-        for number, path in enumerate(self.files):
-            try:
-                with pq.ParquetFile(path) as file:
-                    check_columns(file.schema_arrow, path)
-                    for group in range(file.num_row_groups):
-                        groups.append((number, group))
-                        sizes.append(file.metadata.row_group(group).num_rows)
-            except (OSError, pa.ArrowException) as error:
-                raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
+        # Of each file, the row that each of its groups begins with, and their number at the end.
+        self.group_starts = [_group_starts(path) for path in self.files]
+        sizes = [starts[-1] for starts in self.group_starts]
         if not sum(sizes):
             raise InputError(f"{folder}: the set holds no samples")
-        self.groups = groups
-        self.starts = np.concatenate([[0], np.cumsum(sizes)])
+        self.file_starts = np.concatenate([[0], np.cumsum(sizes)])
         self._begin_caches()
 
     def _begin_caches(self) -> None:
-        self._rows = lru_cache(maxsize=_CACHED_GROUPS)(self._read_group)
-        self._lengths = lru_cache(maxsize=256)(self._read_lengths)
+        self._groups = lru_cache(maxsize=_CACHED_GROUPS)(self._read_group)
+        self._lengths = lru_cache(maxsize=_CACHED_FILES)(self._read_lengths)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without caches, which cannot be pickled."""
-        return {key: value for key, value in vars(self).items() if key not in ("_rows", "_lengths")}
+        caches = ("_groups", "_lengths")
+        return {key: value for key, value in vars(self).items() if key not in caches}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state and begin caches."""
@@ -65,7 +60,7 @@ class ShardRows:
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return int(self.starts[-1])
+        return int(self.file_starts[-1])
 
     def sample(self, row: int) -> Sample:
         """Return a sample by its number.
@@ -73,21 +68,21 @@ class ShardRows:
         Raises:
             InputError: its shard cannot be read any more.
         """
-        group, place = self._place(row)
-        return sample_from_row(self._rows(group).slice(place, 1).to_pylist()[0])
+        file, within = _place(self.file_starts, row)
+        group, place = _place(self.group_starts[file], within)
+        return sample_from_row(self._groups(file, group).slice(place, 1).to_pylist()[0])
 
     def text_length(self, row: int) -> int:
         """Return how many characters the text of a sample has."""
-        group, place = self._place(row)
-        return int(self._lengths(group)[place])
+        file, within = _place(self.file_starts, row)
+        return int(self._lengths(file)[within])
 
     def texts(self, rows: np.ndarray) -> Iterator[str]:
         """Yield the texts of samples, by their numbers in rising order."""
-        for group in range(len(self.groups)):
-            start, stop = self.starts[group], self.starts[group + 1]
-            kept = rows[(rows >= start) & (rows < stop)] - start
-            texts = self._read_column(group, "text") if len(kept) else []
-            yield from (texts[place] for place in kept)
+        bounds = np.searchsorted(rows, self.file_starts)
+        for file, (start, stop) in enumerate(pairwise(bounds)):
+            texts = self._read_column(file, "text") if stop > start else []
+            yield from (texts[row - self.file_starts[file]] for row in rows[start:stop])
 
     def split(self, share: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows to learn from and those held out, by a hash of their ids.
@@ -98,8 +93,8 @@ class ShardRows:
         places = np.array(
             [
                 int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
-                for group in range(len(self.groups))
-                for name in self._read_column(group, "id")
+                for file in range(len(self.files))
+                for name in self._read_column(file, "id")
             ]
         )
         held = places < share
@@ -109,32 +104,63 @@ class ShardRows:
         return (rows[~held] if len(rows) > 1 else rows), rows[held]
 
     def digest(self) -> dict[str, str]:
-        """Return what tells this set from another: the manifest's sum, or those of the files."""
+        """Return what tells this set from another: the manifest's sum, or those of the files' ends.
+
+        A Parquet file ends with sizes and statistics of all its columns.
+        """
         manifest = self.folder / MANIFEST_NAME
-        kept = [manifest] if manifest.is_file() else self.files
-        return {path.name: file_sha256(path) for path in kept}
+        if manifest.is_file():
+            return {manifest.name: file_sha256(manifest)}
+        return {path.name: _end_sha256(path) for path in self.files}
 
-    def _place(self, row: int) -> tuple[int, int]:
-        group = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return group, row - int(self.starts[group])
+    def _read_group(self, file: int, group: int) -> Any:
+        with _opened(self.files[file]) as parquet:
+            return parquet.read_row_group(group)
 
-    def _read_group(self, group: int, columns: list[str] | None = None) -> Any:
-        pa, pq = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
-        number, within = self.groups[group]
-        try:
-            with pq.ParquetFile(self.files[number]) as file:
-                return file.read_row_group(within, columns=columns)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(
-                f"{self.files[number]}: cannot be read any more ({error}); bring the shard back, "
-                "the same command then goes on"
-            ) from error
+    def _read_column(self, file: int, name: str) -> list[str]:
+        with _opened(self.files[file]) as parquet:
+            return list(parquet.read(columns=[name])[name].to_pylist())
 
-    def _read_column(self, group: int, name: str) -> list[str]:
-        return list(self._read_group(group, [name])[name].to_pylist())
+    def _read_lengths(self, file: int) -> np.ndarray:
+        return np.array([len(text) for text in self._read_column(file, "text")])
 
-    def _read_lengths(self, group: int) -> np.ndarray:
-        return np.array([len(text) for text in self._read_column(group, "text")])
+
+def _place(starts: np.ndarray, row: int) -> tuple[int, int]:
+    """Return which part a row lies in, and where there."""
+    part = int(np.searchsorted(starts, row, side="right")) - 1
+    return part, row - int(starts[part])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a shard.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    pa, pq = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{path}: cannot be read as Parquet ({error}); bring the shard back or make the set "
+            "again; the same command then goes on"
+        ) from error
+
+
+def _group_starts(path: Path) -> np.ndarray:
+    with _opened(path) as file:
+        check_columns(file.schema_arrow, path)
+        groups = range(file.num_row_groups)
+        sizes = [file.metadata.row_group(group).num_rows for group in groups]
+    return np.concatenate([[0], np.cumsum(np.array(sizes, dtype=np.int64))])
+
+
+def _end_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END_BYTES))
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:
@@ -148,7 +174,14 @@ def _files(folder: Path) -> list[Path]:
         if not files:
             raise InputError(f"{folder}: no set of samples; make one with `vary data`")
         return files
-    records = read_manifest(folder).shards
+    manifest = read_manifest(folder)
+    records = manifest.shards
+    made = sum(record.count for record in records)
+    if made != manifest.count:
+        raise InputError(
+            f"{folder}: the set is not finished ({made} of {manifest.count} samples); the command "
+            "that began it goes on with it"
+        )
     for record in records:
         path = folder / record.name
         if not path.is_file() or path.stat().st_size != record.size_bytes:

@@ -47,7 +47,9 @@ def train_tokenizer(
         max_token_length=max_piece_chars,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    # Of characters beyond the limit the trainer would keep some, by chance.
+    known = frozenset(alphabet) | {" "}
+    tokenizer.train_from_iterator((_only(text, known) for text in texts), trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=_without_byte_specials(tokenizer),
         eos_token=END,
@@ -56,6 +58,11 @@ def train_tokenizer(
         extra_special_tokens=[IMAGE_START, IMAGE, IMAGE_END, DRAFT_START, DRAFT_END],
         clean_up_tokenization_spaces=False,
     )
+
+
+def _only(text: str, known: frozenset[str]) -> str:
+    """Return a text with spaces in the place of characters that are not known."""
+    return "".join(character if character in known else " " for character in text)
 
 
 def _without_byte_specials(tokenizer: Tokenizer) -> Tokenizer:

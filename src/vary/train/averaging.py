@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 AVERAGES_NAME = "averages.safetensors"
 _COUNT = "num_averaged"
@@ -41,9 +43,15 @@ class AveragedWeights:
         self.num_averaged += 1
         decay = min(self.decay, (1 + self.num_averaged) / (10 + self.num_averaged))
         parameters = dict(model.named_parameters())
+        self._follow(parameters)
         current = [parameters[name].detach().float() for name in self.averages]
         update = get_ema_multi_avg_fn(decay)
         update(list(self.averages.values()), current, self.num_averaged)
+
+    def _follow(self, parameters: dict[str, nn.Parameter]) -> None:
+        """Move the averages to where the parameters are: a trainer moves the model after us."""
+        for name, average in self.averages.items():
+            self.averages[name] = average.to(parameters[name].device)
 
     @contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:
@@ -58,6 +66,11 @@ class AveragedWeights:
     def write_to(self, model: nn.Module) -> None:
         """Put the averages in the place of the weights."""
         _write(self.averages, model)
+
+    def restart(self, model: nn.Module) -> None:
+        """Begin anew with the weights that a model has now."""
+        fresh = AveragedWeights(model, self.decay)
+        self.averages, self.num_averaged = fresh.averages, 0
 
     def save(self, folder: Path) -> None:
         """Write the averages beside a checkpoint's weights."""
@@ -77,6 +90,29 @@ class AveragedWeights:
         for name, average in self.averages.items():
             average.copy_(saved[name])
         return True
+
+
+class Averaging(TrainerCallback):
+    """Takes the weights of each step into the averages, as soon as it is taken.
+
+    Args:
+        averages: what to update.
+        model: whose weights.
+    """
+
+    def __init__(self, averages: AveragedWeights, model: nn.Module) -> None:
+        self.averages = averages
+        self.model = model
+
+    def on_optimizer_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Update the averages."""
+        self.averages.update(self.model)
 
 
 @torch.no_grad()

@@ -96,12 +96,18 @@ def collate(
             reason = f"longer than the model's positions: {len(answer)} tokens"
             rejects.append((examples[number].id, reason))
     rules = processor.image_processor.rules
+    is_strip = rules[0].mode == "strip"
+    known = frozenset(room.alphabet)
+    for number in list(kept) if is_strip and known else ():
+        unknown = set(examples[number].text) - known
+        if unknown:
+            reason = f"not in the CTC alphabet: {''.join(sorted(unknown))}"
+            rejects.append((examples[number].id, reason))
+            del kept[number]
     arrays = [[rule.pixels(examples[number].picture) for number in kept] for rule in rules]
     texts = [examples[number].text for number in kept]
-    known = frozenset(room.alphabet)
     lines = [_fitted_lines(examples[number], rules[0], known) for number in kept]
     # By the kind of picture, not by what this batch happens to hold: the parts of a step add up.
-    is_strip = rules[0].mode == "strip"
     characters = texts if is_strip else [line.text for of_one in lines for line in of_one]
     return {
         "pixels": [stack_pixels(made) for made in arrays] if kept else [],
@@ -129,7 +135,7 @@ def _fitted_lines(example: Example, rule: ImageRule, known: frozenset[str]) -> t
     )
 
 
-class StageBatches(Dataset[Batch]):
+class StageBatches(Dataset[Batch | VaryError]):
     """The micro-batches of a stage: part p of step s has the number s * micro_batches + p.
 
     Args:
@@ -152,17 +158,28 @@ class StageBatches(Dataset[Batch]):
         self.room = room
         self.plan = StepPlan(mixture, stage)
         self._given: Counter[str] = Counter()
-        self._refused: dict[str, list[Reject]] = {}
+        self._refused: dict[str, list[str]] = {}
 
     def __len__(self) -> int:
         """Return the number of micro-batches."""
         return self.stage.steps * self.stage.micro_batches
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Batch | VaryError:
         """Return a micro-batch; samples that cannot be made are left out and named.
 
+        What ends the run is returned, so that it comes out of a worker as it is: a source that
+        gives nothing at all, a set that cannot be read any more.
+        """
+        try:
+            return self.batch(index)
+        except VaryError as error:
+            return error
+
+    def batch(self, index: int) -> Batch:
+        """Return a micro-batch.
+
         Raises:
-            VaryError: a source gives nothing at all.
+            VaryError: as `__getitem__` returns.
         """
         if torch.utils.data.get_worker_info() is not None:
             # Ctrl-C reaches the whole group of processes; the main one ends the run in order.
@@ -170,29 +187,35 @@ class StageBatches(Dataset[Batch]):
         step, part = divmod(index, self.stage.micro_batches)
         examples: dict[int, Example] = {}
         rejects: list[tuple[str, str]] = []
+        names: dict[str, str] = {}  # of the source, by that of the sample
         for number in self.plan.step(step)[part :: self.stage.micro_batches]:
             name, place = self.mixture.place(number)
             try:
                 examples[number] = self.mixture.sources[name].example(place)
-                self._given[name] += 1
+                names[examples[number].id] = name
             except Reject as reject:
-                rejects.append((f"{self.stage.name}/{name}/{place}", str(reject)))
-                self._refuse(name, reject)
+                name_of_it = f"{self.stage.name}/{name}/{place}"
+                names[name_of_it] = name
+                rejects.append((name_of_it, str(reject)))
         batch = collate(examples, self.processor, room=self.room, index=index)
         batch["rejects"] += rejects
+        for name_of_it in batch["ids"]:
+            self._given[names[name_of_it]] += 1
+        for name_of_it, reason in batch["rejects"]:
+            self._refuse(names[name_of_it], reason)
         return batch
 
-    def _refuse(self, name: str, reject: Reject) -> None:
+    def _refuse(self, name: str, reason: str) -> None:
         """Count a reject of a source that has given nothing yet."""
         if self._given[name]:
             return
         refused = self._refused.setdefault(name, [])
-        refused.append(reject)
+        refused.append(reason)
         if len(refused) >= _MAX_REJECTS:
-            reason, often = Counter(r.reason for r in refused).most_common(1)[0]
+            kind, often = Counter(told.split(":")[0] for told in refused).most_common(1)[0]
             raise VaryError(
                 f"stage {self.stage.name}: source {name} gave none of {len(refused)} samples "
-                f"({often} times: {reason}; the last: {reject}); give it other fonts, text or "
+                f"({often} times: {kind}; the last: {reason}); give it other fonts, text or "
                 "options, or leave it out with weight 0"
             )
 
@@ -211,7 +234,9 @@ def measured_batches(
     """
     examples: dict[int, Example] = {}
     last = None
-    for number in sorted(range(num_samples), key=lambda n: (mixture.length_hint(n), n)):
+    places = {mixture.place(number): number for number in reversed(range(num_samples))}
+    numbers = sorted(places.values(), key=lambda n: (mixture.length_hint(n), n))
+    for number in numbers:  # a small set comes round again: each sample once
         name, place = mixture.place(number)
         try:
             examples[number] = mixture.sources[name].example(place)

@@ -5,21 +5,30 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     CONFIG_MAPPING,
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
+from vary.data.engines.page.line_text import LATIN_ALPHABET
 from vary.errors import VaryError
 from vary.model import ImageRule, VaryConfig, VaryForConditionalGeneration, VaryProcessor
 from vary.model.alignment import align_heads
-from vary.model.building import add_image_tokens, build_vary, interpolate_positions
+from vary.model.building import (
+    add_image_tokens,
+    build_vary,
+    interpolate_positions,
+    read_whole_pages,
+)
 from vary.model.configuration import config_from_dict
 from vary.model.tokenizer import train_tokenizer
-from vary.train.recipe import ModelRecipe, Recipe
+from vary.train.freezing import freeze
+from vary.train.recipe import ModelRecipe, Recipe, StageRecipe
 from vary.train.sources import Materials
 from vary.train.strict import check_keys
 from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
@@ -42,7 +51,7 @@ def build(
         InputError: no text to train the tokenizer on.
     """
     spec = recipe.model
-    _check_model_keys(spec)
+    check_model(spec)
     alphabet = materials.alphabet if spec.ctc_head or not spec.language_model else ""
     if recipe.init:
         model, processor = load(Path(recipe.init))
@@ -72,6 +81,7 @@ def build(
             raise VaryError("align_heads needs an answer_position")
         align_heads(model.language_model, spec.answer_position)
     processor.answer_position = spec.answer_position
+    read_whole_pages(model, processor)  # as far as the positions behind the answer's first go
     return model, processor
 
 
@@ -158,12 +168,63 @@ def _encoder(spec: ModelRecipe, config: ViTDetConfig) -> ViTDetConfig | ViTDetVo
     return ViTDetVocabulary.from_weights(spec.vocabulary_weights, config)
 
 
-def _check_model_keys(spec: ModelRecipe) -> None:
-    """Refuse unknown keys; the configurations themselves take any.
+def check_frozen(recipe: Recipe, stage: StageRecipe) -> None:
+    """Refuse what a stage cannot hold fixed, before any other stage is trained.
 
     Raises:
-        VaryError: an unknown key or `model_type`; the nearest is named.
+        VaryError: patterns of `frozen` that match nothing or leave nothing to train.
     """
+    if stage.frozen and recipe.model.text:
+        with torch.device("meta"):
+            freeze(meta_model(recipe.model), stage.frozen)
+
+
+def meta_model(spec: ModelRecipe) -> VaryForConditionalGeneration:
+    """Return a recipe's model, of the sizes that training would give it, with initial weights.
+
+    On PyTorch's meta device (`with torch.device("meta")`) it has shapes alone.
+
+    Raises:
+        VaryError: the language model is described nowhere, or a field is refused.
+    """
+    check_model(spec)
+    if spec.text:
+        text = config_from_dict(spec.text)
+    else:
+        try:
+            text = AutoConfig.from_pretrained(spec.language_model)
+        except (OSError, ValueError) as error:
+            raise VaryError(
+                f"no configuration of {spec.language_model} to be had ({error}); say in model.text "
+                "what it is, such as {model_type: opt}"
+            ) from error
+    # A pretrained one gets rows for <img>, <imgpad>, </img>, and for drafts two more.
+    added = 5 if spec.ctc_head else 3
+    text.vocab_size = (
+        text.vocab_size + added if spec.language_model else spec.tokenizer.vocabulary_size
+    )
+    text.max_position_embeddings = spec.max_positions or text.max_position_embeddings
+    alphabet = LATIN_ALPHABET if spec.ctc_head else None
+    vocabulary = ViTDetConfig(**spec.vocabulary, ctc_alphabet=alphabet)
+    return VaryForConditionalGeneration(VaryConfig([vocabulary], text, image_token_id=1))
+
+
+def check_model(spec: ModelRecipe) -> None:
+    """Refuse unknown keys, which the configurations themselves take, and sizes that cannot be.
+
+    Raises:
+        VaryError: an unknown key or `model_type` (the nearest is named), or a field that the
+            vocabulary or the image rule refuses.
+    """
+    _check_model_keys(spec)
+    try:
+        ViTDetConfig(**spec.vocabulary)
+        ImageRule(**spec.image)
+    except (TypeError, ValueError) as error:
+        raise VaryError(f"the recipe's model cannot be built: {error}") from error
+
+
+def _check_model_keys(spec: ModelRecipe) -> None:
     known = set(inspect.signature(ViTDetConfig.__init__).parameters)
     own = {"self", "kwargs", "ctc_alphabet"}
     check_keys(spec.vocabulary, sorted(known - own), "recipe.model.vocabulary")
@@ -230,5 +291,13 @@ def load(folder: Path) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
             "language model goes into model.language_model, an encoder into "
             "model.vocabulary_weights"
         )
-    model = VaryForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-    return model, VaryProcessor.from_pretrained(folder)
+    try:
+        model = VaryForConditionalGeneration.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True
+        )
+        return model, VaryProcessor.from_pretrained(folder, local_files_only=True)
+    except (OSError, SafetensorError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise VaryError(
+            f"the checkpoint in {folder} is not whole ({reason}); copy it anew"
+        ) from error

@@ -18,7 +18,7 @@ from vary import __version__
 from vary.data.shards import file_sha256
 from vary.errors import VaryError
 from vary.model import VaryForConditionalGeneration, VaryProcessor
-from vary.train.recipe import Recipe, recipe_to_dict
+from vary.train.recipe import Recipe, StageRecipe, recipe_to_dict
 from vary.train.sources import Materials
 from vary.train.splits import text_hashes
 
@@ -44,7 +44,9 @@ def run_inputs(recipe: Recipe, materials: Materials) -> dict[str, dict[str, str]
             inputs[f"set {source.name}"] = materials.shards(source).digest()
     model = recipe.model
     weights = [Path(model.vocabulary_weights)] if model.vocabulary_weights else []
-    weights += sorted(Path(model.language_model or "/dev/null").glob("*.safetensors"))
+    for folder in filter(None, (model.language_model, recipe.init)):
+        weights += sorted(Path(folder).glob("*.safetensors"))
+        weights += sorted(Path(folder).glob("*.bin"))
     if weights:
         inputs["weights"] = {path.name: file_sha256(path) for path in weights if path.is_file()}
     return inputs
@@ -68,17 +70,24 @@ def begin(recipe: Recipe, folder: Path, inputs: Mapping[str, Mapping[str, str]])
     if record_file.is_file():
         record = json.loads(record_file.read_text(encoding="utf-8"))
         for kind in inputs.keys() & record.keys():
-            _check_inputs(folder, kind, record[kind], inputs[kind])
+            before = record[kind]
+            if kind == "weights":  # a run that has begun does not need them any more
+                before = {name: digest for name, digest in before.items() if name in inputs[kind]}
+            _check_inputs(folder, kind, before, inputs[kind])
         record.setdefault("later_starts", []).append(_machine())
     else:
         record = _machine()
     for kind, sums in inputs.items():
         record.setdefault(kind, dict(sums))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(
-        folder / "recipe.yaml", yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-    )
-    write_whole(record_file, json.dumps(record, indent=1))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+        write_whole(folder / "recipe.yaml", text)
+        write_whole(record_file, json.dumps(record, indent=1))
+    except OSError as error:
+        raise VaryError(
+            f"{folder} cannot be written ({error}); make room, or give another out=FOLDER"
+        ) from error
 
 
 def _machine() -> dict[str, Any]:
@@ -98,7 +107,9 @@ def _check_recipe(folder: Path, resolved: dict[str, Any]) -> None:
         return
     before = yaml.safe_load(kept.read_text(encoding="utf-8"))
     before, now = _without_places(before), _without_places(resolved)
-    changed = [key for key in ("model", "data", "seed", "init") if before[key] != now[key]]
+    changed = [key for key in ("model", "data", "seed") if before[key] != now[key]]
+    if bool(before["init"]) != bool(now["init"]):
+        changed.append("init")
     if changed:
         raise VaryError(
             f"{folder} holds a run with another {', '.join(changed)}; go on with the same "
@@ -155,7 +166,7 @@ def save_checkpoint(
         model.save_pretrained(beside)
         processor.save_pretrained(beside)
         beside.rename(folder)
-    except (OSError, SafetensorError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise VaryError(
             f"{folder} could not be written ({error}); the stage's last checkpoint is whole: make "
@@ -163,29 +174,39 @@ def save_checkpoint(
         ) from error
 
 
-def check_order(folder: Path, before: str, *, writes: bool = True) -> None:
-    """Refuse to go on with a stage whose weights came from another stage than now stands before it.
+def check_order(folder: Path, stage: StageRecipe, before: str, *, writes: bool = True) -> None:
+    """Refuse to go on with a stage that now stands behind another one, or trains something else.
 
     Args:
         folder: of the stage.
+        stage: as the recipe has it now.
         before: name of the stage before it; empty for the first.
         writes: keep it on record where the stage begins.
 
     Raises:
-        VaryError: it was begun from another stage.
+        VaryError: it was begun otherwise.
     """
+    now = {
+        "before": before,
+        "objective": stage.objective,
+        "frozen": None if stage.frozen is None else list(stage.frozen),
+    }
     record = folder / _ORDER_NAME
     if record.is_file():
-        began = json.loads(record.read_text(encoding="utf-8"))["before"]
-        if began != before:
+        began = json.loads(record.read_text(encoding="utf-8"))
+        changed = [
+            f"{key} {began.get(key)!r}, now {value!r}"
+            for key, value in now.items()
+            if began.get(key) != value
+        ]
+        if changed:
             raise VaryError(
-                f"{folder} was begun {f'after stage {began}' if began else 'as the first stage'}, "
-                f"and {f'{before} stands' if before else 'nothing stands'} before it now; remove "
-                "the folder to train the stage anew, or give another out=FOLDER"
+                f"{folder} was begun otherwise ({'; '.join(changed)}); remove the folder to train "
+                "the stage anew, or give another out=FOLDER"
             )
     elif writes:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(record, json.dumps({"before": before}))
+        write_whole(record, json.dumps(now))
 
 
 def last_checkpoint(folder: Path, *, removes: bool = True) -> Path | None:
@@ -200,14 +221,15 @@ def last_checkpoint(folder: Path, *, removes: bool = True) -> Path | None:
         match = re.fullmatch(r"checkpoint-(\d+)", path.name)
         if match is None or not path.is_dir():
             continue
-        if _is_whole(path):
+        if is_whole(path):
             whole[int(match[1])] = path
         elif removes:
             shutil.rmtree(path)
     return whole[max(whole)] if whole else None
 
 
-def _is_whole(checkpoint: Path) -> bool:
+def is_whole(checkpoint: Path) -> bool:
+    """Return whether a checkpoint was written to its end."""
     has_weights = any((checkpoint / name).is_file() for name in _WEIGHTS_FILES)
     if not has_weights or not all((checkpoint / name).is_file() for name in _CHECKPOINT_FILES):
         return False

@@ -25,6 +25,14 @@ class Guard:
         self.max_jump = max_jump
         self._losses: deque[float] = deque(maxlen=_HISTORY)
 
+    def history(self) -> list[float]:
+        """Return the losses that are remembered."""
+        return list(self._losses)
+
+    def remember(self, losses: list[float]) -> None:
+        """Take up the losses of an earlier start."""
+        self._losses.extend(losses)
+
     def fault(self, loss: float, grad_norm: float) -> str:
         """Return what is wrong with a step, or an empty string; a sound loss is remembered.
 

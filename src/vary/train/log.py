@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class Journal:
     def __init__(self, folder: Path, console: Console, *, writes: bool = True) -> None:
         self.folder = folder
         self.writes = writes
+        self.console = console
+        self._told: set[str] = set()
         self._draws = writes and _is_there("matplotlib", "no picture of the run", console)
         self._board: Any = None
         if writes and _is_there("tensorboard", "no TensorBoard of the run", console):
@@ -46,22 +49,41 @@ class Journal:
         """Add an entry: `stage`, `step`, and what was measured there."""
         if not self.writes:
             return
-        append_line(self.folder / METRICS_NAME, {"time": round(time.time(), 1), **entry})
-        if self._board is not None:
+        with self._or_told("the log"):
+            append_line(self.folder / METRICS_NAME, {"time": round(time.time(), 1), **entry})
+        if self._board is None:
+            return
+        with self._or_told("the board"):
             for name, value in entry.items():
                 if name not in _FIELDS:
                     self._board.add_scalar(f"{entry['stage']}/{name}", value, entry["step"])
             self._board.flush()
 
+    @contextmanager
+    def _or_told(self, what: str) -> Iterator[None]:
+        """Let training go on where a line or a picture cannot be written; say so once."""
+        try:
+            yield
+        except OSError as error:
+            if what not in self._told:
+                self._told.add(what)
+                self.console.print(
+                    f"{what} of the run cannot be written ({error}); training goes on",
+                    markup=False,
+                    highlight=False,
+                )
+
     def reject(self, rejects: Sequence[tuple[str, str]]) -> None:
         """Add samples that could not be made."""
-        for name, reason in rejects if self.writes else ():
-            append_line(self.folder / REJECTS_NAME, {"id": name, "reason": reason})
+        with self._or_told("the list of rejects"):
+            for name, reason in rejects if self.writes else ():
+                append_line(self.folder / REJECTS_NAME, {"id": name, "reason": reason})
 
     def draw(self) -> None:
         """Draw the picture anew."""
         if self._draws:
-            plot_metrics(self.folder / METRICS_NAME, self.folder / PICTURE_NAME)
+            with self._or_told("the picture"):
+                plot_metrics(self.folder / METRICS_NAME, self.folder / PICTURE_NAME)
 
 
 def _is_there(module: str, otherwise: str, console: Console) -> bool:
@@ -130,7 +152,8 @@ class Log(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Start the clock."""
+        """Start the clock; a checkpoint brings the interval of its own time with it."""
+        state.save_steps = args.save_steps
         self._since = time.monotonic()
 
     def on_step_end(
@@ -140,11 +163,9 @@ class Log(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Take the step's losses and weights; write a line and measure when it is time."""
+        """Take the step's losses; write a line and measure when it is time."""
         trainer = self.trainer
         assert trainer is not None
-        if trainer.averages is not None:
-            trainer.averages.update(trainer.objective.model)
         self._steps += 1
         for name, value in {**trainer.step_losses, "grad_norm": trainer.grad_norm}.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
@@ -152,7 +173,7 @@ class Log(TrainerCallback):
         self.journal.reject(trainer.step_rejects)
         stage = trainer.objective.stage
         is_last = state.global_step == stage.steps
-        if state.global_step % self.every == 0 or is_last:
+        if (state.global_step % self.every == 0 or is_last) and self.journal.writes:
             self._write_line(state)
         if (state.global_step % stage.validate_steps == 0 or is_last) and self.journal.writes:
             self._validate(state)

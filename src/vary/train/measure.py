@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vary.model.limits import max_answer_tokens
-from vary.train.batches import Batch
+from vary.train.batches import NO_BOUNDS, Batch, Room
 from vary.train.objective import ReadingObjective
 from vary.vocabulary.ctc import decode_greedy
 
@@ -20,10 +20,12 @@ class Measure:
     Args:
         batches: held-out samples.
         prefix: put before the names of what is measured.
+        room: how much may be written.
     """
 
-    def __init__(self, batches: Sequence[Batch], prefix: str = "") -> None:
+    def __init__(self, batches: Sequence[Batch], prefix: str = "", room: Room = NO_BOUNDS) -> None:
         self.batches = batches
+        self.room = room
         self.prefix = prefix
 
     @torch.no_grad()
@@ -58,7 +60,7 @@ class Measure:
         with objective.autocast(device.type):
             encoded = model.encode_images(images, batch["sizes"])
             given: dict[str, list[str] | None] = {"text_error": None}
-            if encoded.ctc_logits is not None:
+            if objective.reads_strips and encoded.ctc_logits is not None:
                 drafts = _decode(encoded.ctc_logits, objective)
                 read["ctc_error"] = (drafts, batch["texts"])
                 given["draft_error"] = drafts
@@ -73,7 +75,7 @@ class Measure:
                 written = model.generate(
                     **{key: value.to(device) for key, value in prompts.items()},
                     vision_tokens=encoded.tokens,
-                    max_new_tokens=_longest_answer(objective, batch),
+                    max_new_tokens=_longest_answer(objective, batch, self.room.answer_tokens),
                     do_sample=False,
                 )
                 answers = written[:, prompts["input_ids"].shape[1] :]
@@ -85,12 +87,12 @@ def _decode(logits: Tensor, objective: ReadingObjective) -> list[str]:
     return [text for text, _, _ in decode_greedy(logits, objective.alphabet)]
 
 
-def _longest_answer(objective: ReadingObjective, batch: Batch) -> int:
+def _longest_answer(objective: ReadingObjective, batch: Batch, room: int) -> int:
     """Return how many tokens may be written: as in reading for strips, else half as many again."""
     if objective.rules[0].mode == "strip":
         return max_answer_tokens(int(batch["sizes"][0][:, 1].max()))
     longest = max(map(len, batch["answers"]))
-    return longest + longest // 2 + 16
+    return min(longest + longest // 2 + 16, room)
 
 
 def character_errors(prediction: str, truth: str) -> int:

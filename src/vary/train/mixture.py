@@ -134,6 +134,8 @@ class StepPlan:
 
     def samples_before(self, number: int) -> int:
         """Return how many samples all steps before this one have."""
+        if self.stage.batch_size:
+            return number * self.stage.batch_size
         group, within = self._locate(number)
         steps = self._group(group)[:within]
         return group * self.group_size + sum(map(len, steps))

@@ -59,6 +59,11 @@ class ReadingObjective(nn.Module):
         recompute_activations(model, on=stage.gradient_checkpointing)
 
     @property
+    def reads_strips(self) -> bool:
+        """Whether pictures are strips of one line, which the CTC head reads as a whole."""
+        return bool(self.rules[0].mode == "strip")
+
+    @property
     def loss_names(self) -> tuple[str, ...]:
         """The losses of the stage."""
         return {"ctc": ("ctc",), "text": ("text",), "both": ("ctc", "text")}[self.stage.objective]
@@ -113,8 +118,9 @@ class ReadingObjective(nn.Module):
         return losses
 
     def _ctc_loss(self, encoded: EncodedImages, batch: Batch) -> Tensor:
-        if encoded.ctc_logits is not None and encoded.ctc_lengths is not None:
+        if self.reads_strips and encoded.ctc_logits is not None:
             lengths = encoded.ctc_lengths
+            assert lengths is not None
             return ctc_loss(encoded.ctc_logits, lengths, batch["texts"], self.alphabet)
         logits, lengths, texts = self.line_logits(encoded, batch["lines"])
         if not texts:  # none of the batch's lines is known, or can be written
@@ -183,7 +189,7 @@ class ReadingObjective(nn.Module):
         stage = self.stage
         chances = [rng.random(2) for rng in rngs]
         wanted = [draft < stage.draft_share for draft, _ in chances]
-        if encoded.ctc_logits is None or not any(wanted):
+        if not self.reads_strips or encoded.ctc_logits is None or not any(wanted):
             return [None] * len(texts)
         read = [text for text, _, _ in decode_greedy(encoded.ctc_logits.detach(), self.alphabet)]
         good = [chance < stage.good_draft_share for _, chance in chances]

@@ -19,16 +19,13 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoConfig
 
-from vary.data.engines.page.line_text import LATIN_ALPHABET
-from vary.errors import VaryError
-from vary.model import ImageRule, VaryConfig, VaryForConditionalGeneration
-from vary.model.configuration import config_from_dict
+from vary.model import ImageRule, VaryForConditionalGeneration
+from vary.train.build import meta_model
 from vary.train.freezing import FROZEN_BY_OBJECTIVE, freeze, parameter_counts
-from vary.train.recipe import ModelRecipe, Recipe, StageRecipe
+from vary.train.recipe import Recipe, StageRecipe
 from vary.train.recomputing import recompute_activations
-from vary.vocabulary import ViTDetConfig, ViTDetOutput
+from vary.vocabulary import ViTDetOutput
 
 # bf16 with dense matrices, TFLOP/s, and memory in GB, as NVIDIA states them for the SXM modules.
 DEVICES = {"H100": (989.0, 80), "H200": (989.0, 141)}
@@ -101,6 +98,7 @@ def plan(recipe: Recipe, answer_tokens: int | None = None) -> list[StagePlan]:
 
 
 def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -> StagePlan:
+    recipe.check_batches(stage)
     with torch.device("meta"):
         model = meta_model(recipe.model)
     patterns = FROZEN_BY_OBJECTIVE[stage.objective] if stage.frozen is None else stage.frozen
@@ -168,33 +166,6 @@ def _mean_canvas(recipe: Recipe, stage: StageRecipe, rule: ImageRule) -> tuple[i
     height = statistics.fmean(areas, shares) / widest
     step = rule.step_px
     return max(step, round(height / step) * step), -(-widest // step) * step
-
-
-def meta_model(spec: ModelRecipe) -> VaryForConditionalGeneration:
-    """Return a recipe's model, of the sizes that training would give it.
-
-    Raises:
-        VaryError: the language model is described nowhere.
-    """
-    if spec.text:
-        text = config_from_dict(spec.text)
-    else:
-        try:
-            text = AutoConfig.from_pretrained(spec.language_model)
-        except (OSError, ValueError) as error:
-            raise VaryError(
-                f"no configuration of {spec.language_model} to be had ({error}); say in model.text "
-                "what it is, such as {model_type: opt}"
-            ) from error
-    # A pretrained one gets rows for <img>, <imgpad>, </img>, and for drafts two more.
-    added = 5 if spec.ctc_head else 3
-    text.vocab_size = (
-        text.vocab_size + added if spec.language_model else spec.tokenizer.vocabulary_size
-    )
-    text.max_position_embeddings = spec.max_positions or text.max_position_embeddings
-    alphabet = LATIN_ALPHABET if spec.ctc_head else None
-    vocabulary = ViTDetConfig(**spec.vocabulary, ctc_alphabet=alphabet)
-    return VaryForConditionalGeneration(VaryConfig([vocabulary], text, image_token_id=1))
 
 
 def _sample_step(

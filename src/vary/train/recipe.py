@@ -1,6 +1,7 @@
 """Recipes: everything that a run depends on, typed and strict."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,38 @@ import yaml
 
 from vary.data.engines.page.line import LineConfig
 from vary.errors import InputError, VaryError
+from vary.model.prompts import find_form
 from vary.train.strict import build_value, set_at
+
+Bounds = dict[str, tuple[float | None, float | None]]
+
+# Folders of a run that are no stage's.
+_NO_STAGE_NAMES = ("", ".", "..", "tensorboard")
+_SHARE = (0, 1)
+_FROM_ZERO: Bounds = {"seed": (0, None), "num_workers": (0, None)}
+_STAGE_BOUNDS: Bounds = {
+    **dict.fromkeys(("steps", "micro_batches", "group_steps", "validate_steps"), (1, None)),
+    **dict.fromkeys(("save_steps", "keep_checkpoints"), (1, None)),
+    **dict.fromkeys(("warmup_steps", "decay_steps", "vocabulary_rate", "ctc_weight"), (0, None)),
+    **dict.fromkeys(("weight_decay", "max_jump"), (0, None)),
+    **dict.fromkeys(("draft_share", "good_draft_share", "mask_share"), _SHARE),
+    **dict.fromkeys(("average_decay", "adam_beta2"), (0, 0.999999)),
+    **dict.fromkeys(("learning_rate", "max_grad_norm"), (1e-9, None)),
+}
+
+
+def check_bounds(given: Any, where: str, bounds: Bounds) -> None:
+    """Refuse numbers out of their bounds, and those that are none or without end.
+
+    Raises:
+        VaryError: one of them, with its bounds.
+    """
+    for key, (least, most) in bounds.items():
+        value = getattr(given, key)
+        low, high = -math.inf if least is None else least, math.inf if most is None else most
+        if not math.isfinite(value) or not low <= value <= high:
+            allowed = f"at least {low:g}" if most is None else f"{low:g} to {high:g}"
+            raise VaryError(f"{where}: {key} must be {allowed}, got {value}")
 
 
 @dataclass(frozen=True)
@@ -24,6 +56,16 @@ class TokenizerRecipe:
 
     vocabulary_size: int = 2048
     max_piece_chars: int = 4
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no tokenizer has.
+
+        Raises:
+            VaryError: as told.
+        """
+        check_bounds(
+            self, "model.tokenizer", {"vocabulary_size": (300, None), "max_piece_chars": (1, None)}
+        )
 
 
 @dataclass(frozen=True)
@@ -73,6 +115,11 @@ class ModelRecipe:
                 "model needs text (a language model's configuration, random weights) or "
                 "language_model (a folder with weights and tokenizer); it has neither"
             )
+        bounds: Bounds = {"max_positions": (0, None)}
+        if self.answer_position is not None:
+            bounds["answer_position"] = (8, None)
+        check_bounds(self, "model", bounds)
+        find_form(self.prompt_form)
 
 
 @dataclass(frozen=True)
@@ -95,6 +142,17 @@ class SourceRecipe:
     path: str = ""
     language: str = "en"
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what would have no effect.
+
+        Raises:
+            VaryError: as told.
+        """
+        check_bounds(self, f"source {self.name}", {"weight": (0, None)})
+        without = "options" if self.kind == "shards" else "path"
+        if getattr(self, without):
+            raise VaryError(f"source {self.name}: {without} means nothing to kind {self.kind}")
 
 
 @dataclass(frozen=True)
@@ -131,11 +189,6 @@ class DataRecipe:
         names = [source.name for source in self.sources]
         if not names or len(set(names)) < len(names):
             raise VaryError(f"data.sources need one name each, at least one; got {names}")
-        for source in self.sources:
-            if source.weight < 0:
-                raise VaryError(
-                    f"source {source.name}: weight must be 0 or more, got {source.weight}"
-                )
 
 
 @dataclass(frozen=True)
@@ -217,31 +270,22 @@ class StageRecipe:
         Raises:
             VaryError: one of them, named.
         """
-        if not self.name or Path(self.name).name != self.name:
+        if Path(self.name).name != self.name or self.name in _NO_STAGE_NAMES:
             raise VaryError(f"a stage's name names a folder; {self.name!r} cannot be one")
         if (self.batch_px > 0) == (self.batch_size > 0):
             raise VaryError(
                 f"stage {self.name}: give one of batch_size (samples of a step) and batch_px "
                 f"(pixels of width of its strips), got {self.batch_size} and {self.batch_px}"
             )
-        counts = (
-            "steps", "micro_batches", "group_steps", "validate_steps", "save_steps",
-            "keep_checkpoints",
-        )  # fmt: skip
-        least = {name: getattr(self, name) for name in counts}
-        least["widths_px"] = min(self.widths_px, default=0)
-        for key, count in least.items():
-            if count < 1:
-                raise VaryError(f"stage {self.name}: {key} must be at least 1, got {count}")
-        shares = ("draft_share", "good_draft_share", "mask_share", "average_decay", "adam_beta2")
-        for key in shares:
-            share = getattr(self, key)
-            if not 0 <= share <= 1:
-                raise VaryError(f"stage {self.name}: {key} must be 0 to 1, got {share}")
-        for key in ("learning_rate", "max_grad_norm"):
-            if getattr(self, key) <= 0:
+        check_bounds(self, f"stage {self.name}", _STAGE_BOUNDS)
+        if min(self.widths_px, default=0) < 1:
+            raise VaryError(
+                f"stage {self.name}: widths_px must be at least 1, got {list(self.widths_px)}"
+            )
+        for source, weight in self.sources.items():
+            if not 0 <= weight < math.inf:
                 raise VaryError(
-                    f"stage {self.name}: {key} must be above 0, got {getattr(self, key)}"
+                    f"stage {self.name}: weight of {source} must be 0 or more, got {weight}"
                 )
 
 
@@ -285,11 +329,12 @@ class Recipe:
         names = [stage.name for stage in self.stages]
         if not names or len(set(names)) < len(names):
             raise VaryError(f"stages need one name each, at least one; got {names}")
-        if self.validation_samples < 1 or self.seed < 0:
-            raise VaryError(
-                "validation_samples must be at least 1 and seed at least 0, got "
-                f"{self.validation_samples} and {self.seed}"
-            )
+        least: Bounds = {
+            "validation_samples": (1, None),
+            "seed": (0, None),
+            "num_workers": (0, None),
+        }
+        check_bounds(self, "recipe", least)
         for stage in self.stages:
             if not any(self.weights(stage).values()):
                 raise VaryError(f"stage {stage.name}: no source has a weight above 0")
@@ -302,18 +347,40 @@ class Recipe:
         """Return the weight of each source in a stage, those of weight 0 left out.
 
         Raises:
-            VaryError: the stage names a source that `data` does not have, or a weight below 0.
+            VaryError: the stage names a source that `data` does not have.
         """
         own = {source.name: source.weight for source in self.data.sources}
-        for name, weight in stage.sources.items():
+        for name in stage.sources:
             if name not in own:
                 raise VaryError(
                     f"stage {stage.name}: no source {name!r}; there are {', '.join(own)}"
                 )
-            if weight < 0:
-                raise VaryError(f"stage {stage.name}: weight of {name} must be 0 or more")
         weights = stage.sources or own
         return {name: weight for name, weight in weights.items() if weight > 0}
+
+    def check_batches(self, stage: StageRecipe, num_ranks: int = 1) -> None:
+        """Refuse steps that cannot be cut or shared out.
+
+        Args:
+            stage: of this recipe.
+            num_ranks: devices that share the work.
+
+        Raises:
+            VaryError: `batch_px` where not all sources are strips, or micro-batches that cannot be
+                shared out evenly.
+        """
+        weights = self.weights(stage)
+        kinds = {source.kind for source in self.data.sources if source.name in weights}
+        if stage.batch_px and kinds != {"line"}:
+            raise VaryError(
+                f"stage {stage.name}: batch_px counts the width of strips (kind line); it has "
+                f"{', '.join(sorted(kinds))}: give batch_size instead"
+            )
+        if stage.micro_batches % num_ranks:
+            raise VaryError(
+                f"stage {stage.name}: micro_batches {stage.micro_batches} cannot be shared by "
+                f"{num_ranks} devices; make it a multiple of {num_ranks}"
+            )
 
     @property
     def run_folder(self) -> Path:
@@ -337,7 +404,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise InputError(f"no recipe {path}; recipes/ of the project holds some")
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {error}") from error
     if not isinstance(fields, dict):
         raise InputError(f"{path} holds no recipe: expected keys and values")

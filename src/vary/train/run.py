@@ -9,7 +9,7 @@ from rich.console import Console
 from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.train.averaging import AveragedWeights
 from vary.train.batches import Batch, Room, StageBatches, measured_batches
-from vary.train.build import build, load
+from vary.train.build import build, check_frozen, check_model, load
 from vary.train.folder import (
     begin,
     check_order,
@@ -59,9 +59,12 @@ def train(recipe: Recipe, max_minutes: float | None = None, console: Console | N
     is_main = int(os.environ.get("RANK", "0")) == 0
     console = console or Console(stderr=True, quiet=not is_main)
     materials = Materials(recipe)
-    # Sources that cannot be had are told before anything is written.
+    # What cannot be is told before anything is written.
+    check_model(recipe.model)
     for stage in recipe.stages:
         materials.sources(stage)
+        recipe.check_batches(stage, _num_ranks())
+        check_frozen(recipe, stage)
     if is_main:
         begin(recipe, recipe.run_folder, run_inputs(recipe, materials))
     for told in materials.told():
@@ -100,7 +103,7 @@ class _Run:
         model_and_processor: ModelAndProcessor | None = None
         before = ""
         for stage in self.recipe.stages:
-            check_order(self.folder / stage.name, before, writes=self.is_main)
+            check_order(self.folder / stage.name, stage, before, writes=self.is_main)
             before = stage.name
             final = self.folder / stage.name / "final"
             if (final / "config.json").is_file():
@@ -139,7 +142,7 @@ class _Run:
         )
         batches = StageBatches(stage_mixture(recipe, stage, self.materials), stage, processor, room)
         log = Log(self._measures(stage, processor, room), self.journal, self.console)
-        num_ranks = int(os.environ.get("WORLD_SIZE", "1"))
+        num_ranks = _num_ranks()
         trainer = VaryTrainer(
             objective,
             AveragedWeights(model, stage.average_decay) if stage.average_decay else None,
@@ -160,13 +163,19 @@ class _Run:
         last = self.recipe.stages[-1]
         goal = self._held_out(last, processor, room)
         if self.recipe.weights(stage) == self.recipe.weights(last):
-            return [Measure(goal)]
-        return [Measure(self._held_out(stage, processor, room)), Measure(goal, "goal_")]
+            return [Measure(goal, room=room)]
+        own = self._held_out(stage, processor, room)
+        return [Measure(own, room=room), Measure(goal, "goal_", room)]
 
     def _held_out(self, stage: StageRecipe, processor: VaryProcessor, room: Room) -> list[Batch]:
         mixture = stage_mixture(self.recipe, stage, self.materials, held_out=True)
         number = self.recipe.validation_samples
         return measured_batches(mixture, processor, number, _MEASURED_TOGETHER, room)
+
+
+def _num_ranks() -> int:
+    """Return how many devices `torchrun` has started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def stage_mixture(

@@ -28,7 +28,10 @@ _LINE_TRIES = 1000
 _HINT_BLOCK = 1024
 _HELD_OUT_SHARE = 0.02
 # Fields of `PageConfig` that the recipe has a place of its own for.
-_NO_OPTIONS = {"text", "fonts", "kind", "language"}
+_NO_OPTIONS = {
+    "text", "fonts", "kind", "language",
+    "include_text", "exclude_text", "include_fonts", "exclude_fonts",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -307,7 +310,9 @@ class Materials:
         fields: dict[str, Any] = {"kind": source.kind, "language": source.language}
         made = PageConfig(Path(self.data.text), **fields)
         engine = PageEngine(replace_typed(made, source.options, where), corpus, library)
-        stage_seed = int(sample_rng(seed, f"stage/{stage.name}", 0).integers(2**31))
+        # Of its own for each source, or words and pages would be drawn from the same dice.
+        stream = f"stage/{stage.name}/{source.name}"
+        stage_seed = int(sample_rng(seed, stream, 0).integers(2**31))
         return EngineSource(source.name, engine, stage_seed)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler
@@ -16,13 +17,15 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from vary.data.engines.base import sample_rng
 from vary.errors import VaryError
 from vary.model.modeling import VaryForConditionalGeneration
-from vary.train.averaging import AveragedWeights
+from vary.train.averaging import AveragedWeights, Averaging
 from vary.train.batches import Batch
+from vary.train.folder import is_whole, write_whole
 from vary.train.guard import Guard, RunDiverged
 from vary.train.objective import ReadingObjective
 from vary.train.recipe import Recipe, StageRecipe
 
 DIVERGED_NAME = "diverged.json"
+GUARD_NAME = "guard.json"
 _COUNTED = ("ctc", "text")
 _SHOWN_IDS = 4
 
@@ -44,12 +47,8 @@ def training_arguments(
     Raises:
         VaryError: the micro-batches cannot be shared out evenly.
     """
-    if stage.micro_batches % num_ranks:
-        raise VaryError(
-            f"stage {stage.name}: micro_batches {stage.micro_batches} cannot be shared by "
-            f"{num_ranks} devices; make it a multiple of {num_ranks}"
-        )
-    return TrainingArguments(
+    recipe.check_batches(stage, num_ranks)
+    arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=stage.steps,
         per_device_train_batch_size=1,
@@ -72,6 +71,11 @@ def training_arguments(
         seed=recipe.seed,
         use_cpu=not torch.cuda.is_available(),
     )
+    # One process, one device; several go by torchrun. Of more the Trainer would make a
+    # DataParallel, which cannot share out batches like ours.
+    if arguments.device.type == "cuda":
+        arguments._n_gpu = 1
+    return arguments
 
 
 def _schedule(stage: StageRecipe) -> dict[str, Any]:
@@ -115,6 +119,8 @@ class VaryTrainer(Trainer):
         self._sums: dict[str, Tensor] = {}
         self._ids: list[str] = []
         self._settings: list[tuple[float, float]] = []
+        if averages is not None:
+            self.add_callback(Averaging(averages, objective.model))
         self.remove_callback(PrinterCallback)  # the run has a log of its own
         # The objective divides by the counts of the whole step; the Trainer must not do it again.
         self.model_accepts_loss_kwargs = True
@@ -126,9 +132,17 @@ class VaryTrainer(Trainer):
     def _get_num_items_in_batch(
         self, batch_samples: Sequence[Batch], device: torch.device
     ) -> dict[str, float]:
-        """Return what the losses of a step are means over, counted on all devices."""
+        """Return what the losses of a step are means over, counted on all devices.
+
+        Raises:
+            VaryError: what ended a batch, in a worker or here.
+        """
+        for batch in batch_samples:
+            if isinstance(batch, VaryError):
+                raise batch
         self._sums, self._ids = {}, [name for batch in batch_samples for name in batch["ids"]]
-        self.step_rejects = [reject for batch in batch_samples for reject in batch["rejects"]]
+        rejects = [reject for batch in batch_samples for reject in batch["rejects"]]
+        self.step_rejects = self._gathered(rejects)
         counts = [sum(batch["counts"][name] for batch in batch_samples) for name in _COUNTED]
         summed = self._summed(torch.tensor(counts, dtype=torch.float64, device=device))
         return {name: max(1.0, count) for name, count in zip(_COUNTED, summed, strict=True)}
@@ -138,6 +152,10 @@ class VaryTrainer(Trainer):
         if self.args.world_size > 1:
             values = self.accelerator.reduce(values, reduction="sum")
         return list(map(float, values.tolist()))
+
+    def _gathered(self, values: list[Any]) -> list[Any]:
+        """Return a list's members of all devices."""
+        return gather_object(values) if self.args.world_size > 1 else values
 
     def training_step(self, model: nn.Module, inputs: Batch, *args: Any, **kwargs: Any) -> Tensor:
         """Return the loss of a micro-batch; dropout is a function of its number."""
@@ -180,16 +198,19 @@ class VaryTrainer(Trainer):
             RunDiverged: always.
         """
         stage, step = self.objective.stage, self.state.global_step + 1
+        ids = self._gathered(self._ids)
         kept = Path(self.args.output_dir) / f"checkpoint-{step - 1}"
-        if step > 1 and not kept.is_dir():
+        has_one = is_whole(kept)
+        self.accelerator.wait_for_everyone()  # all have looked before one of them writes
+        if step > 1 and not has_one:
             self._save_checkpoint(self.model, None)
-        told = {"stage": stage.name, "step": step, "fault": fault, "ids": self._ids}
+        told = {"stage": stage.name, "step": step, "fault": fault, "ids": ids}
         record = Path(self.args.output_dir).parent / DIVERGED_NAME
         if self.args.should_save:
-            record.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
-        shown = ", ".join(self._ids[:4]) + (
-            f" and {len(self._ids) - 4} more" * (len(self._ids) > 4)
-        )
+            write_whole(record, json.dumps(told, indent=1, ensure_ascii=False))
+        self.accelerator.wait_for_everyone()
+        more = len(ids) - _SHOWN_IDS
+        shown = ", ".join(ids[:_SHOWN_IDS]) + (f" and {more} more" if more > 0 else "")
         way = (
             f"{kept.name} holds the weights from before" if step > 1 else "nothing was learned yet"
         )
@@ -234,6 +255,7 @@ class VaryTrainer(Trainer):
         groups = zip(optimizer.param_groups, self._settings, schedule.lr_lambdas, strict=True)
         for group, (rate, decay), shape in groups:
             group["initial_lr"], group["weight_decay"] = rate, decay
+            group["betas"] = (self.args.adam_beta1, self.args.adam_beta2)
             group["lr"] = rate * shape(schedule.last_epoch)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
@@ -246,6 +268,8 @@ class VaryTrainer(Trainer):
         try:
             super()._save_checkpoint(model, trial)
         except (OSError, RuntimeError, SafetensorError) as error:
+            if is_whole(folder):  # what failed is something else
+                raise
             shutil.rmtree(folder, ignore_errors=True)
             reason = str(error).split("\n", 1)[0]
             raise VaryError(
@@ -259,14 +283,18 @@ class VaryTrainer(Trainer):
         self.objective.processor.save_pretrained(folder)
         if self.averages is not None:
             self.averages.save(folder)
+        (folder / GUARD_NAME).write_text(json.dumps(self.guard.history()), encoding="utf-8")
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         saved = VaryForConditionalGeneration.from_pretrained(
             resume_from_checkpoint, dtype=torch.float32
         )
         self.objective.model.load_state_dict(saved.state_dict())
-        if self.averages is not None and not self.averages.load(Path(resume_from_checkpoint)):
-            self.averages = AveragedWeights(self.objective.model, self.averages.decay)
+        folder = Path(resume_from_checkpoint)
+        if self.averages is not None and not self.averages.load(folder):
+            self.averages.restart(self.objective.model)
+        if (folder / GUARD_NAME).is_file():
+            self.guard.remember(json.loads((folder / GUARD_NAME).read_text(encoding="utf-8")))
 
 
 def _first(batches: list[Any]) -> Any:
