@@ -188,7 +188,7 @@ class Log(TrainerCallback):
             "stage": stage.name,
             "step": step,
             "samples": samples,
-            **{name: round(total / self._steps, 4) for name, total in self._sums.items()},
+            **{name: round(total / self._steps, 6) for name, total in self._sums.items()},
             "learning_rate": self._rate,
             "seconds_per_step": round(seconds / self._steps, 3),
             "samples_per_second": round(new / seconds, 2),
