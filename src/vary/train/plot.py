@@ -7,9 +7,11 @@ from typing import Any
 
 from vary.extras import require
 
+_ERRORS = ("ctc_error", "text_error", "draft_error")
+_GOALS = tuple(f"goal_{name}" for name in _ERRORS)
 _PANELS = (
     ("loss (nats)", ("ctc", "text")),
-    ("held-out character error", ("ctc_error", "text_error", "draft_error")),
+    ("held-out character error", (*_ERRORS, *_GOALS)),
     ("seconds per step", ("seconds_per_step",)),
 )
 
@@ -33,17 +35,27 @@ def plot_metrics(metrics: Path, picture: Path) -> None:
             # By step, the last counts: a run that goes on repeats those since its checkpoint.
             points = {starts[e["stage"]] + e["step"]: e[name] for e in entries if name in e}
             if points:
-                axes.plot(*zip(*sorted(points.items()), strict=True), label=name, marker=".")
-        for stage, start in starts.items():
+                style = "--" if name in _GOALS else "-"
+                places, values = zip(*sorted(points.items()), strict=True)
+                axes.plot(places, values, style, label=name, marker=".")
+        for start in starts.values():
             axes.axvline(start, color="grey", linewidth=0.5)
-            axes.text(start, 1.0, f" {stage}", transform=axes.get_xaxis_transform(), va="bottom")
         axes.set_ylabel(title)
         axes.set_yscale("log")
         axes.grid(visible=True, which="both", alpha=0.2)
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
+    _name_stages(figure.axes[0], starts)
     axes.set_xlabel("steps")
     figure.savefig(picture, dpi=110)
+
+
+def _name_stages(axes: Any, starts: dict[str, int]) -> None:
+    """Write the stages' names above the picture, slanted, so that short stages stay readable."""
+    for stage, start in starts.items():
+        axes.text(
+            start, 1.01, stage, transform=axes.get_xaxis_transform(), va="bottom", rotation=30
+        )
 
 
 def _entries(metrics: Path) -> Iterator[dict[str, Any]]:
