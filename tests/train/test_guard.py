@@ -54,3 +54,12 @@ def test_what_is_usual_goes_with_the_losses():
     assert not any(guard.fault(1.0 + step / 50, 1.0) for step in range(200))
     guard = settled(1.0)
     assert all(guard.fault(9.0, 1.0) for _ in range(60))
+
+
+def test_steps_of_long_samples_among_short_ones_are_no_jumps():
+    """Samples of like lengths share a step, so that steps differ more than samples do."""
+    guard = Guard(2.0)
+    losses = [0.1, 0.1, 0.1, 1.2] * 20
+    assert not any(guard.fault(loss, 1.0) for loss in losses)
+    assert not guard.fault(1.9, 1.0)
+    assert "jumped to 4.000 from 1.900" in guard.fault(4.0, 1.0)

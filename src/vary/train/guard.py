@@ -2,9 +2,9 @@
 
 import math
 from collections import deque
-from statistics import median
 
-# The median is of so many steps; before that many there is no telling what is usual.
+# Steps of like lengths differ: one of full pages may cost many times one of single words. So a loss
+# is held against the largest of so many steps; before that many there is no telling what is usual.
 _HISTORY = 50
 # A loss near zero doubles easily; what counts is what it costs.
 _LEAST_JUMP = 0.5
@@ -18,7 +18,7 @@ class Guard:
     """Watches the losses of a stage.
 
     Args:
-        max_jump: how many times the median of the last steps a loss may be; 0 for any.
+        max_jump: how many times the largest of the last steps' losses a loss may be; 0 for any.
     """
 
     def __init__(self, max_jump: float) -> None:
@@ -45,10 +45,10 @@ class Guard:
         if not math.isfinite(grad_norm):
             return f"the gradient's norm is {grad_norm}"
         if self.max_jump and len(self._losses) == _HISTORY:
-            usual = median(self._losses)
-            if loss > self.max_jump * usual and loss > usual + _LEAST_JUMP:
+            largest = max(self._losses)
+            if loss > self.max_jump * largest and loss > largest + _LEAST_JUMP:
                 return (
-                    f"the loss jumped to {loss:.3f} from {usual:.3f}, the median of the last "
+                    f"the loss jumped to {loss:.3f} from {largest:.3f}, the largest of the last "
                     f"{_HISTORY} steps (max_jump {self.max_jump:g})"
                 )
         self._losses.append(loss)

@@ -228,7 +228,7 @@ class StageRecipe:
         average_decay: factor on the averaged weights at each step, such as 0.999; the stage then
             ends with them instead of the last ones. 0: none are kept.
         gradient_checkpointing: compute activations again instead of keeping them.
-        max_jump: a loss that is more than so many times the median of the last 50 steps, and half
+        max_jump: a loss that is more than so many times the largest of the last 50 steps, and half
             a nat more, stops the run; 0 lets it pass.
         validate_steps: steps between measurements on held-out samples.
         save_steps: steps between checkpoints.
@@ -259,7 +259,7 @@ class StageRecipe:
     max_grad_norm: float = 1.0
     average_decay: float = 0.0
     gradient_checkpointing: bool = False
-    max_jump: float = 3.0
+    max_jump: float = 2.0
     validate_steps: int = 250
     save_steps: int = 250
     keep_checkpoints: int = 2
