@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vary.checkpoints import find_checkpoint
+from vary.cli.info import _image
 from vary.cli.main import app
 from vary.model import TowerConfig, VaryConfig
 
@@ -71,3 +72,9 @@ def test_errors_are_told_in_one_line(tmp_path, content):
     assert result.exit_code == 2
     assert result.stderr.startswith("vary: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_a_rule_that_leaves_pictures_as_they_are_is_told():
+    rule = {"mode": "canvas", "height": 96, "width": 192, "step_px": 32, "resample": "bilinear"}
+    told = _image({**rule, "mean": [0.9], "std": [0.5]})
+    assert told.startswith("as it is, padded to a multiple of 32 px, reduced to 96 x 192 px at most")

@@ -98,6 +98,8 @@ def _image(rule: dict[str, Any]) -> str:
     if rule["mode"] == "strip":
         text = f"strips of {rule['height']} px, padded to a multiple of {rule['step_px']} px"
         text += f", at most {rule['width']} px"
+    elif rule["mode"] == "canvas":
+        text = f"as it is, padded to a multiple of {rule['step_px']} px, reduced to {size} at most"
     mean, std = (", ".join(f"{value:g}" for value in rule[name]) for name in ("mean", "std"))
     return f"{text}; {rule['resample']}; mean {mean}; std {std}"
 
