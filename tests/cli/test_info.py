@@ -77,4 +77,6 @@ def test_errors_are_told_in_one_line(tmp_path, content):
 def test_a_rule_that_leaves_pictures_as_they_are_is_told():
     rule = {"mode": "canvas", "height": 96, "width": 192, "step_px": 32, "resample": "bilinear"}
     told = _image({**rule, "mean": [0.9], "std": [0.5]})
-    assert told.startswith("as it is, padded to a multiple of 32 px, reduced to 96 x 192 px at most")
+    assert told.startswith(
+        "as it is, padded to a multiple of 32 px, reduced to 96 x 192 px at most"
+    )
