@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from vary.data.caches import WithCaches
 from vary.data.manifest import MANIFEST_NAME, read_manifest
 from vary.data.schema import Sample, check_columns, sample_from_row
 from vary.data.shards import file_sha256
+from vary.data.shares import share_by_hash
 from vary.errors import InputError
 from vary.extras import require
 
@@ -22,7 +24,7 @@ _CACHED_FILES = 16
 _END_BYTES = 65536
 
 
-class ShardRows:
+class ShardRows(WithCaches):
     """A set on disk as a sequence of samples; pickles, so that workers can have it.
 
     Args:
@@ -47,16 +49,6 @@ class ShardRows:
     def _begin_caches(self) -> None:
         self._groups = lru_cache(maxsize=_CACHED_GROUPS)(self._read_group)
         self._lengths = lru_cache(maxsize=_CACHED_FILES)(self._read_lengths)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state without caches, which cannot be pickled."""
-        caches = ("_groups", "_lengths")
-        return {key: value for key, value in vars(self).items() if key not in caches}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state and begin caches."""
-        vars(self).update(state)
-        self._begin_caches()
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -90,16 +82,9 @@ class ShardRows:
         Args:
             share: held out; at least one is, and at least one is not where there are two.
         """
-        places = np.array(
-            [
-                int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
-                for file in range(len(self.files))
-                for name in self._read_column(file, "id")
-            ]
-        )
-        held = places < share
-        if held.all() or not held.any():
-            held = places == places.min()
+        names = [name for file in range(len(self.files)) for name in self._read_column(file, "id")]
+        chosen = share_by_hash(names, share)
+        held = np.array([name in chosen for name in names])
         rows = np.arange(len(self))
         return (rows[~held] if len(rows) > 1 else rows), rows[held]
 

@@ -20,6 +20,8 @@ from vary.errors import VaryError
 from vary.model import ImageRule, VaryConfig, VaryForConditionalGeneration, VaryProcessor
 from vary.model.alignment import align_heads
 from vary.model.building import (
+    DRAFT_TOKENS,
+    IMAGE_TOKENS,
     add_image_tokens,
     build_vary,
     interpolate_positions,
@@ -198,8 +200,7 @@ def meta_model(spec: ModelRecipe) -> VaryForConditionalGeneration:
                 f"no configuration of {spec.language_model} to be had ({error}); say in model.text "
                 "what it is, such as {model_type: opt}"
             ) from error
-    # A pretrained one gets rows for <img>, <imgpad>, </img>, and for drafts two more.
-    added = 5 if spec.ctc_head else 3
+    added = len(IMAGE_TOKENS) + (len(DRAFT_TOKENS) if spec.ctc_head else 0)
     text.vocab_size = (
         text.vocab_size + added if spec.language_model else spec.tokenizer.vocabulary_size
     )

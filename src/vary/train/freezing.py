@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from vary.errors import VaryError
+from vary.train.recipe import StageRecipe
 
 # Under `text` the encoder is fixed, but not the merging convolutions behind the CTC head: what they
 # merge is for the language model to say.
@@ -15,6 +16,11 @@ FROZEN_BY_OBJECTIVE: dict[str, tuple[str, ...]] = {
     "text": ("vocabularies.*", "!*.net_2.*", "!*.net_3.*"),
     "both": (),
 }
+
+
+def frozen_patterns(stage: StageRecipe) -> tuple[str, ...]:
+    """Return what a stage holds fixed: its own patterns, or those of its objective."""
+    return FROZEN_BY_OBJECTIVE[stage.objective] if stage.frozen is None else stage.frozen
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:

@@ -5,10 +5,10 @@ Both are functions of the seed and a number alone: workers and devices only shar
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
+from vary.data.caches import WithCaches
 from vary.data.engines.base import sample_rng
 from vary.train.recipe import StageRecipe
 from vary.train.sources import Source
@@ -20,7 +20,7 @@ _CHUNK = 512
 Place = tuple[str, int]
 
 
-class Mixture:
+class Mixture(WithCaches):
     """Samples of several sources by number.
 
     Args:
@@ -46,15 +46,6 @@ class Mixture:
     def _begin_caches(self) -> None:
         self._block = lru_cache(maxsize=64)(self._draw_block)
         self._order = lru_cache(maxsize=8)(self._draw_order)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state without caches, which cannot be pickled."""
-        return {key: value for key, value in vars(self).items() if key not in ("_block", "_order")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state and begin caches."""
-        vars(self).update(state)
-        self._begin_caches()
 
     def place(self, number: int) -> Place:
         """Return a sample's source and its index there."""
@@ -95,7 +86,7 @@ class Mixture:
         return np.concatenate(chunks)
 
 
-class StepPlan:
+class StepPlan(WithCaches):
     """Which samples make up each step of a stage.
 
     The samples of `group_steps` steps are sorted by their length hints, cut into steps, and the
@@ -113,19 +104,10 @@ class StepPlan:
         self.group_size = per_step * stage.group_steps
         # Number of the first step of each group: with `batch_px` a group's steps vary in number.
         self._starts = [0]
-        self._begin_cache()
+        self._begin_caches()
 
-    def _begin_cache(self) -> None:
+    def _begin_caches(self) -> None:
         self._group = lru_cache(maxsize=4)(self._cut_group)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the cache, which cannot be pickled."""
-        return {key: value for key, value in vars(self).items() if key != "_group"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state and begin a cache."""
-        vars(self).update(state)
-        self._begin_cache()
 
     def step(self, number: int) -> list[int]:
         """Return the numbers of a step's samples, by rising length."""

@@ -15,7 +15,7 @@ from vary.model.modeling import EncodedImages, VaryForConditionalGeneration, pad
 from vary.model.processing import VaryProcessor
 from vary.train.batches import Batch
 from vary.train.drafts import spoil
-from vary.train.freezing import FROZEN_BY_OBJECTIVE, freeze, is_fixed
+from vary.train.freezing import freeze, frozen_patterns, is_fixed
 from vary.train.recipe import StageRecipe
 from vary.train.recomputing import recompute_activations
 from vary.vocabulary.ctc import decode_greedy, encode_targets
@@ -52,8 +52,7 @@ class ReadingObjective(nn.Module):
         self.seed = seed
         self.rules = processor.image_processor.rules
         self.alphabet: str = getattr(model.config.vocabularies[0], "ctc_alphabet", None) or ""
-        patterns = FROZEN_BY_OBJECTIVE[stage.objective] if stage.frozen is None else stage.frozen
-        freeze(model, patterns)
+        freeze(model, frozen_patterns(stage))
         # Kept, since the trainer asks for training mode before every step.
         self._fixed = [part for part in self.model.modules() if is_fixed(part)]
         recompute_activations(model, on=stage.gradient_checkpointing)

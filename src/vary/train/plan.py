@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vary.model import ImageRule, VaryForConditionalGeneration
 from vary.train.build import meta_model
-from vary.train.freezing import FROZEN_BY_OBJECTIVE, freeze, parameter_counts
+from vary.train.freezing import freeze, frozen_patterns, parameter_counts
 from vary.train.recipe import Recipe, StageRecipe
 from vary.train.recomputing import recompute_activations
 from vary.vocabulary import ViTDetOutput
@@ -101,8 +101,7 @@ def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -
     recipe.check_batches(stage)
     with torch.device("meta"):
         model = meta_model(recipe.model)
-    patterns = FROZEN_BY_OBJECTIVE[stage.objective] if stage.frozen is None else stage.frozen
-    freeze(model, patterns)
+    freeze(model, frozen_patterns(stage))
     counts = parameter_counts(model)
     size, step_samples = _typical(recipe, stage)
     rows, columns = model.config.vocabularies[0].token_grid(*size)
@@ -271,8 +270,7 @@ def measure(recipe: Recipe, stage: StageRecipe, answer_tokens: int, repeats: int
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.device(device):
         model = meta_model(recipe.model)
-    patterns = FROZEN_BY_OBJECTIVE[stage.objective] if stage.frozen is None else stage.frozen
-    freeze(model, patterns)
+    freeze(model, frozen_patterns(stage))
     model.train()
     size, _ = _typical(recipe, stage)
     rows, columns = model.config.vocabularies[0].token_grid(*size)

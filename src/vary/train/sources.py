@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from vary.data.caches import WithCaches
 from vary.data.engines.base import Reject, sample_id, sample_rng
 from vary.data.engines.page.engine import PageConfig, PageEngine
 from vary.data.engines.page.line import LineRenderer
@@ -76,7 +77,7 @@ class Source(Protocol):
         ...
 
 
-class LineSource:
+class LineSource(WithCaches):
     """Strips of one line; the hint is the strip's width in pixels.
 
     Args:
@@ -98,15 +99,9 @@ class LineSource:
         self.widths_px = tuple(widths_px)
         self.seed = seed
         self.stream = f"{name}/{stage}"
-        self._widths = lru_cache(maxsize=16)(self._draw_widths)
+        self._begin_caches()
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the cache, which cannot be pickled."""
-        return {key: value for key, value in vars(self).items() if key != "_widths"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state and begin a cache."""
-        vars(self).update(state)
+    def _begin_caches(self) -> None:
         self._widths = lru_cache(maxsize=16)(self._draw_widths)
 
     def length_hint(self, index: int) -> int:

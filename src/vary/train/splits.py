@@ -1,13 +1,14 @@
 """Fonts and texts of a run: what it learns from, and what is left to measure it with."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 from vary.data.corpus import Paragraph, TextCorpus
 from vary.data.fonts import FontFace, FontLibrary
+from vary.data.shares import share_by_hash
 from vary.errors import VaryError
 from vary.train.recipe import DataRecipe
 
@@ -105,25 +106,6 @@ def split_fonts(data: DataRecipe) -> FontSplit:
 
 def _fonts(learned: Sequence[FontFace], held: Sequence[FontFace], told: str) -> FontSplit:
     return FontSplit(FontLibrary(learned), FontLibrary(held), f"fonts held out: {told}")
-
-
-def share_by_hash(names: Collection[str], share: float) -> frozenset[str]:
-    """Return about a share of names, by their own hash: the same ones whatever stands beside them.
-
-    At least one is returned, and where there are two or more at least one is not.
-
-    Args:
-        names: at least one; equal ones count once.
-        share: between 0 and 1.
-    """
-    places = {
-        name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
-        for name in names
-    }
-    chosen = frozenset(name for name, place in places.items() if place < share)
-    if chosen and len(chosen) < len(places):
-        return chosen
-    return frozenset({min(places, key=places.__getitem__)})
 
 
 def text_hashes(folder: Path) -> dict[str, str]:
