@@ -1,0 +1,1 @@
+"""The tasks of evaluation, one file each."""
