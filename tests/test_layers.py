@@ -10,12 +10,13 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "vary"
 
 # What every layer may use: no layer, and nothing of the package beyond itself.
-BASE = {"errors", "extras", "checkpoints"}
+BASE = {"errors", "extras", "strict", "checkpoints"}
 
 # layer -> what it may import besides BASE and itself. A dotted name allows that module only.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "extras": set(),
+    "strict": set(),
     "checkpoints": set(),
     "vocabulary": set(),
     "model": {"vocabulary"},

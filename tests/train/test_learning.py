@@ -11,12 +11,12 @@ from rich.console import Console
 from vary.data.engines.page.block import BlockConfig
 from vary.data.engines.page.engine import PageConfig, build_page_engine
 from vary.data.shards import Run, generate
+from vary.strict import build_value
 from vary.train.build import build, load
 from vary.train.objective import ReadingObjective
 from vary.train.recipe import Recipe
 from vary.train.run import train
 from vary.train.sources import Materials
-from vary.train.strict import build_value
 
 
 def fall(objective, batch, steps, rate):

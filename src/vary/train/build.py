@@ -29,10 +29,10 @@ from vary.model.building import (
 )
 from vary.model.configuration import config_from_dict
 from vary.model.tokenizer import train_tokenizer
+from vary.strict import check_keys
 from vary.train.freezing import freeze
 from vary.train.recipe import ModelRecipe, Recipe, StageRecipe
 from vary.train.sources import Materials
-from vary.train.strict import check_keys
 from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
 
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from vary.data.engines.page.line import LineConfig
-from vary.errors import InputError, VaryError
+from vary.errors import VaryError
 from vary.model.prompts import find_form
-from vary.train.strict import build_value, set_at
+from vary.strict import apply_overrides, build_value, read_fields
 
 Bounds = dict[str, tuple[float | None, float | None]]
 
@@ -400,22 +398,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         InputError: no such file, or no YAML.
         VaryError: a key that no recipe has (the nearest is named), or a value of another type.
     """
-    if not path.is_file():
-        raise InputError(f"no recipe {path}; recipes/ of the project holds some")
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {error}") from error
-    if not isinstance(fields, dict):
-        raise InputError(f"{path} holds no recipe: expected keys and values")
-    for override in overrides:
-        key, sign, value = override.partition("=")
-        if not sign:
-            raise VaryError(f"{override!r} is no override; write key=value")
-        try:
-            set_at(fields, key.split("."), yaml.safe_load(value))
-        except yaml.YAMLError as error:
-            raise VaryError(f"the value of {override!r} is not YAML: {error}") from error
+    fields = read_fields(path)
+    apply_overrides(fields, overrides)
     recipe: Recipe = build_value(Recipe, fields, "recipe")
     return recipe
 

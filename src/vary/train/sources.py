@@ -20,9 +20,9 @@ from vary.data.engines.page.line_text import LineTexts, fold_text
 from vary.data.shard_rows import ShardRows
 from vary.data.text_lines import TextLine, text_lines
 from vary.errors import VaryError
+from vary.strict import build_value, check_keys
 from vary.train.recipe import DataRecipe, Recipe, SourceRecipe, StageRecipe
 from vary.train.splits import FontSplit, TextSplit, split_fonts, split_text
-from vary.train.strict import build_value, check_keys
 
 Picture = Image.Image | np.ndarray
 _LINE_TRIES = 1000

@@ -4,10 +4,46 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
-from vary.errors import VaryError
+import yaml
+
+from vary.errors import InputError, VaryError
+
+
+def read_fields(path: Path) -> dict[str, Any]:
+    """Return the plain keys and values of a recipe's YAML file.
+
+    Raises:
+        InputError: no such file, no YAML, or no keys and values.
+    """
+    if not path.is_file():
+        raise InputError(f"no recipe {path}; recipes/ of the project holds some")
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {error}") from error
+    if not isinstance(fields, dict):
+        raise InputError(f"{path} holds no recipe: expected keys and values")
+    return fields
+
+
+def apply_overrides(fields: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Write `key=value` changes into a recipe's fields: dots between keys, values in YAML.
+
+    Raises:
+        VaryError: one that is not of this form, or whose place does not exist.
+    """
+    for override in overrides:
+        key, sign, value = override.partition("=")
+        if not sign:
+            raise VaryError(f"{override!r} is no override; write key=value")
+        try:
+            set_at(fields, key.split("."), yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise VaryError(f"the value of {override!r} is not YAML: {error}") from error
 
 
 def set_at(fields: Any, keys: list[str], value: Any) -> None:
@@ -50,6 +86,8 @@ def build_value(kind: Any, value: Any, where: str) -> Any:
         return _COMPOUND[typing.get_origin(kind)](parts, value, where)
     if kind is float:
         return _build_float(value, where)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
     is_no_int = kind is int and isinstance(value, bool)
     if kind is not Any and (is_no_int or not isinstance(value, kind)):
         raise VaryError(f"{where} must be {kind.__name__}, got {value!r}")
