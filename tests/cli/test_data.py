@@ -138,3 +138,87 @@ def test_without_fonts_the_packages_are_named(run, sources, tmp_path, monkeypatc
     said = " ".join(result.output.split())
     assert "apt install fonts-liberation fonts-lmodern" in said
     assert "--fonts" in said
+
+
+@pytest.fixture
+def recipe(sources, tmp_path):
+    """A function that writes a data recipe beside the sources, with more lines."""
+
+    def write(more=""):
+        path = tmp_path / "slides.yaml"
+        path.write_text(
+            "name: slides\nengine: page\ncount: 3\nseed: 1\nshard_size: 2\n"
+            "about: Three slides.\n"
+            "options: {text: text, fonts: [fonts], sizes: [slide], dpi: [72, 80], passages: 4}\n"
+            "sources:\n- {what: plain lines, origin: this test, licence: CC0-1.0}\n" + more,
+            encoding="utf-8",
+        )
+        return path
+
+    return write
+
+
+def frozen_lines(card, **changes):
+    """Return the lines of a recipe that freeze a set with this card."""
+    known = {name: card[name] for name in ("samples", "text_sha256", "pixels_sha256")} | changes
+    frozen = {"whole": known, "first": known, "versions": card["versions"]}
+    return f"frozen: {json.dumps(frozen)}\n"
+
+
+def test_a_recipe_makes_a_set_with_a_card(run, recipe, tmp_path):
+    result = run("make", recipe(), "--out", tmp_path / "set")
+    assert result.exit_code == 0, result.output
+    assert "3 samples in 2 shards" in result.output
+    card = json.loads((tmp_path / "set" / "card.json").read_text(encoding="utf-8"))
+    assert (card["name"], card["engine"], card["samples"]) == ("slides", "page", 3)
+    assert card["sources"] == [{"what": "plain lines", "origin": "this test", "licence": "CC0-1.0"}]
+    assert card["text_sha256"] in result.output
+    assert str(tmp_path) not in json.dumps(card)
+    assert run("verify", tmp_path / "set").exit_code == 0
+
+
+def test_the_frozen_set_is_told_from_others(run, recipe, tmp_path):
+    run("make", recipe(), "--out", tmp_path / "set")
+    card = json.loads((tmp_path / "set" / "card.json").read_text(encoding="utf-8"))
+    path = recipe(frozen_lines(card))
+    result = run("make", path, "--out", tmp_path / "two", "--workers", 2, "--check")
+    assert result.exit_code == 0, result.output
+    assert "frozen set, as published" in result.output
+
+    path = recipe(frozen_lines(card, pixels_sha256="0"))
+    result = run("make", path, "--out", tmp_path / "set")
+    assert (result.exit_code, "but not its pixels" in result.output) == (0, True)
+    assert run("make", path, "--out", tmp_path / "set", "--check").exit_code == 1
+
+    path = recipe(frozen_lines(card, text_sha256="0"))
+    result = run("make", path, "--out", tmp_path / "set")
+    assert (result.exit_code, "another test" in result.output) == (1, True)
+
+
+def test_a_changed_set_is_no_frozen_one(run, recipe, tmp_path):
+    same = {"samples": 3, "text_sha256": "0", "pixels_sha256": "0", "versions": {}}
+    path = recipe(frozen_lines(same))
+    result = run("make", path, "count=1", "--out", tmp_path / "set")
+    assert (result.exit_code, "1 samples" in result.output) == (0, True)
+    card = json.loads((tmp_path / "set" / "card.json").read_text(encoding="utf-8"))
+    assert card["frozen"] == "not a frozen set"
+    result = run("make", path, "count=1", "--out", tmp_path / "set", "--check")
+    assert (result.exit_code, "nothing to check" in result.output) == (2, True)
+
+
+def test_a_frozen_set_without_its_fonts_is_not_begun(run, recipe, tmp_path):
+    fonts = {"lost.otf": {"sha256": "12ab", "package": "fonts-lost"}}
+    known = {"samples": 3, "text_sha256": "0", "pixels_sha256": "0"}
+    frozen = {"whole": known, "first": known, "versions": {}, "fonts": fonts}
+    result = run("make", recipe(f"frozen: {json.dumps(frozen)}\n"), "--out", tmp_path / "set")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 2
+    assert "lost.otf (sha256 12ab, Debian package fonts-lost; not found)" in said
+    assert not (tmp_path / "set").exists()
+
+
+def test_mistakes_in_a_recipe_are_named(run, recipe, tmp_path):
+    result = run("make", recipe("sede: 1\n"), "--out", tmp_path / "set")
+    assert (result.exit_code, "did you mean seed?" in result.output) == (2, True)
+    result = run("make", recipe(), "options.colums=[1]", "--out", tmp_path / "set")
+    assert (result.exit_code, "did you mean columns?" in result.output) == (2, True)

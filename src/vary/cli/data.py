@@ -11,7 +11,10 @@ from rich.console import Console
 from vary.errors import VaryError
 
 if TYPE_CHECKING:
-    from vary.data.engines.page.engine import PageConfig, PageEngine
+    from collections.abc import Callable
+
+    from vary.data.engines.base import Engine
+    from vary.data.engines.page.engine import PageConfig
     from vary.data.inspect import SetStats
     from vary.data.manifest import Manifest
     from vary.data.shards import Run
@@ -144,6 +147,42 @@ def block(
 
 
 @app.command()
+def make(
+    recipe: Annotated[Path, typer.Argument(help="A data recipe, as those in recipes/eval.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Changes: key=value, dots between keys: options.dpi=[72,100]."),
+    ] = None,
+    *,
+    out: OutOption,
+    workers: WorkersOption = 1,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 unless it is the frozen set, to the pixel.")
+    ] = False,
+) -> None:
+    """Make a set from a recipe; a frozen one is checked against what was published."""
+    from vary.data.frozen import check_fonts, hash_set, judge, pixel_versions, write_card
+    from vary.data.recipe import load_set_recipe
+
+    plan = load_set_recipe(recipe, overrides or [])
+    frozen = plan.frozen
+    if frozen is not None:
+        check_fonts(plan.name, frozen, getattr(plan.config, "fonts", None))
+    elif check:
+        raise VaryError(f"{recipe}: not a frozen set, or changed by {overrides}: nothing to check")
+    run = plan.run(out, workers)
+    _report(_generate_with_progress(plan.engine_builder(), run), out)
+    found = hash_set(out)
+    verdict = None if frozen is None else judge(frozen, found, pixel_versions())
+    write_card(out, plan, found, verdict)
+    typer.echo(f"{plan.name}: text {found.text_sha256}, pixels {found.pixels_sha256}")
+    if verdict is not None:
+        typer.echo(f"{plan.name}: {verdict.message}")
+        if not verdict.same_text or (check and not verdict.same_pixels):
+            raise typer.Exit(1)
+
+
+@app.command()
 def show(
     folder: Annotated[Path, typer.Argument(help="A generated set.")],
     out: Annotated[Path | None, typer.Option(help="PNG to write; else beside the set.")] = None,
@@ -212,7 +251,7 @@ def _make(
     _report(manifest, run.folder)
 
 
-def _generate_with_progress(build_engine: "partial[PageEngine]", run: "Run") -> "Manifest":
+def _generate_with_progress(build_engine: "Callable[[], Engine]", run: "Run") -> "Manifest":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from vary.data.shards import generate

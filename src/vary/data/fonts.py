@@ -4,7 +4,7 @@ import hashlib
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -87,6 +87,7 @@ class FontLibrary:
         folders: Sequence[Path] | None = None,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        hashes: Sequence[str] = (),
     ) -> "FontLibrary":
         """Return the fonts in some folders (None: the system's).
 
@@ -94,6 +95,7 @@ class FontLibrary:
             folders: where to look, subfolders too.
             include: patterns (`*` and `?`) of families or file names to take; none: all.
             exclude: patterns of families or file names to leave.
+            hashes: sha256 of the files to take; none: all.
 
         Raises:
             InputError: a folder is missing, or no font is found.
@@ -104,9 +106,11 @@ class FontLibrary:
                     f"no font folder {folder}; name a folder that holds .ttf or .otf files"
                 )
         looked = [Path(folder) for folder in folders] if folders else system_font_folders()
-        found = [path for folder in looked if folder.is_dir() for path in _font_files(folder)]
+        found = [path for folder in looked if folder.is_dir() for path in font_files(folder)]
         # Folders may overlap and links may lead to the same file: each file counts once.
         files = {path.resolve(): path for path in reversed(found)}
+        if hashes:
+            files = _first_of_each_hash(files, hashes)
         faces = [
             face
             for path in files.values()
@@ -202,8 +206,19 @@ def _order(face: FontFace) -> tuple[str, str, str, int, str]:
     return face.family, face.style, face.path.name, face.index, face.path.as_posix()
 
 
-def _font_files(folder: Path) -> Iterable[Path]:
+def font_files(folder: Path) -> list[Path]:
+    """Return the font files in a folder and its subfolders."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+
+
+def _first_of_each_hash(files: dict[Path, Path], hashes: Sequence[str]) -> dict[Path, Path]:
+    """Return the files that have one of some hashes, one for each; copies lie in many places."""
+    chosen: dict[str, tuple[Path, Path]] = {}
+    for resolved, path in sorted(files.items()):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest in hashes:
+            chosen.setdefault(digest, (resolved, path))
+    return dict(chosen.values())
 
 
 def _faces_of(path: Path) -> list[FontFace]:

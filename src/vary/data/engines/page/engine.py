@@ -27,6 +27,7 @@ from vary.data.engines.page.draw import draw_page, encode_png
 from vary.data.engines.page.faces import Faces, draw_faces
 from vary.data.engines.page.line import LineRenderer
 from vary.data.engines.page.line_text import LineTexts
+from vary.data.engines.page.passages import cut_passages
 from vary.data.engines.page.style import (
     PAGE_SIZES_PT,
     PageStyle,
@@ -63,6 +64,9 @@ class PageConfig:
         sizes: allowed page sizes, keys of `PAGE_SIZES_PT`.
         include_text, exclude_text: patterns of file names in `text`.
         include_fonts, exclude_fonts: patterns of families or file names.
+        font_hashes: sha256 of the font files to take; none: all that fit the patterns.
+        passages: cut the text into so many passages that do not overlap; sample `i` takes passage
+            `i`, and begins again after the last. None: any place of the text, by lot.
         block: sizes of blocks; without effect on other kinds.
     """
 
@@ -78,6 +82,8 @@ class PageConfig:
     exclude_text: tuple[str, ...] = ()
     include_fonts: tuple[str, ...] = ()
     exclude_fonts: tuple[str, ...] = ()
+    font_hashes: tuple[str, ...] = ()
+    passages: int | None = None
     block: BlockConfig = field(default_factory=BlockConfig)
 
     def __post_init__(self) -> None:
@@ -93,6 +99,10 @@ class PageConfig:
         low, high = self.dpi
         if not 36 <= low <= high <= 600:
             raise VaryError(f"dpi {low}-{high}: give two numbers from 36 to 600, the lower first")
+        if self.passages is not None and (self.kind != "page" or self.passages < 1):
+            raise VaryError(
+                f"passages {self.passages}, kind {self.kind}: give 1 or more, for pages only"
+            )
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,9 @@ class PageEngine:
         self.options = config
         self.corpus = corpus
         self.fonts = fonts
+        self._passages: list[range] = []
+        if config.passages is not None:
+            self._passages = cut_passages(corpus.paragraphs, config.passages)
         self._line_renderer: LineRenderer | None = None
         if config.kind == "line":
             self._line_renderer = LineRenderer(LineTexts(corpus), fonts)
@@ -141,12 +154,17 @@ class PageEngine:
             VaryError: there is no text or no font, or lines cannot be written in the language.
         """
         corpus = TextCorpus.from_folder(config.text, config.include_text, config.exclude_text)
-        fonts = FontLibrary.discover(config.fonts, config.include_fonts, config.exclude_fonts)
+        fonts = FontLibrary.discover(
+            config.fonts, config.include_fonts, config.exclude_fonts, config.font_hashes
+        )
         return cls(config, corpus, fonts)
 
     def config(self) -> dict[str, Any]:
         """Return the options, and text and fonts by their hashes instead of their places."""
-        places = {"text", "fonts"}
+        # What says nothing here is left out, so that sets from before it was known go on.
+        places = {"text", "fonts", "font_hashes"}
+        if self.options.passages is None:
+            places.add("passages")
         if self.options.kind != "block":
             places.add("block")
         options = {name: v for name, v in asdict(self.options).items() if name not in places}
@@ -192,12 +210,14 @@ class PageEngine:
         """
         if self.options.kind == "block":
             return self._block(index, rng)
-        make = {"page": self._page, "tile": self._tile, "line": self._line}[self.options.kind]
-        return make(rng)
+        if self.options.kind == "page":
+            return self._page(index, rng)
+        return self._tile(rng) if self.options.kind == "tile" else self._line(rng)
 
-    def _page(self, rng: np.random.Generator) -> Drawn:
+    def _page(self, index: int, rng: np.random.Generator) -> Drawn:
         style = draw_page_style(rng, self._choices(self.options.columns))
-        paragraphs, source = self._draw_text(rng, _capacity(style, cjk=self._cjk))
+        passage = self._passages[index % len(self._passages)] if self._passages else None
+        paragraphs, source = self._draw_text(rng, _capacity(style, cjk=self._cjk), passage)
         text = "".join(paragraphs)
         text += text.upper() if style.heading.capitals else ""
         faces = draw_faces(rng, self.fonts, text + furniture_characters(style))
@@ -206,7 +226,10 @@ class PageEngine:
         setter = Typesetter(self.fonts)
         writer = Writer(style, faces, paragraphs, rng=rng, cjk=self._cjk)
         page = Composer(style, writer, setter, rng).compose()
-        return self._drawn(page, setter, source, _describe(style, faces))
+        meta = _describe(style, faces)
+        if passage is not None:
+            meta["paragraphs"] = [passage.start, passage.start + len(paragraphs)]
+        return self._drawn(page, setter, source, meta)
 
     def _tile(self, rng: np.random.Generator) -> Drawn:
         """Return a few lines of a paragraph as they stand in a column."""
@@ -260,14 +283,23 @@ class PageEngine:
     def _choices(self, columns: tuple[int, ...]) -> StyleChoices:
         return StyleChoices(self.options.sizes, self.options.dpi, columns, self._cjk)
 
-    def _draw_text(self, rng: np.random.Generator, characters: int) -> tuple[list[str], str]:
-        """Return consecutive paragraphs of one file, enough for a page, and the file."""
+    def _draw_text(
+        self, rng: np.random.Generator, characters: int, passage: range | None = None
+    ) -> tuple[list[str], str]:
+        """Return consecutive paragraphs of one file, enough for a page, and the file.
+
+        Args:
+            rng: decides where they begin, unless there is a passage.
+            characters: that fill a page.
+            passage: what they are taken from, from its beginning.
+        """
         paragraphs = self.corpus.paragraphs
-        start = int(rng.integers(len(paragraphs)))
+        end = len(paragraphs) if passage is None else passage.stop
+        start = int(rng.integers(end)) if passage is None else passage.start
         source = paragraphs[start].source
         drawn: list[str] = []
         total = 0
-        for paragraph in paragraphs[start:]:
+        for paragraph in paragraphs[start:end]:
             if paragraph.source != source or total > characters:
                 break
             text = clean_text(paragraph.text)
