@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("vary.cli.data:app", "Generate training data; look at it, count it, check it."),
     "plan": ("vary.cli.plan:plan", "Tell what a recipe takes: memory, FLOPs, hours."),
     "train": ("vary.cli.train:train", "Train by a recipe, or go on with a training."),
+    "eval": ("vary.cli.eval:app", "Measure models and other programs on a task."),
     "info": ("vary.cli.info:info", "Show a checkpoint's parameters, tokens and shapes."),
 }
 

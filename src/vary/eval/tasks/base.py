@@ -67,6 +67,8 @@ class Task(ABC):
     """One task of evaluation; picklable, so that worker processes can score."""
 
     name: ClassVar[str]
+    # What a model of this package must have been trained for, as its card and `vary read` name it.
+    reads: ClassVar[Literal["ocr", "markdown", "chart", "ask"]] = "ocr"
     # Whether scoring is plain computation that a pool of processes may share.
     is_parallel: ClassVar[bool] = True
 
@@ -104,6 +106,13 @@ class Task(ABC):
     def text_of(self, prompt: Prompt) -> str:
         """Return the truth as people read it."""
         return prompt.truth if isinstance(prompt.truth, str) else str(prompt.truth)
+
+    def check(self) -> None:  # noqa: B027 - most tasks need nothing
+        """Refuse to begin where something is missing that scoring needs.
+
+        Raises:
+            VaryError: what is missing, and how to get it.
+        """
 
     def prepare(self, folder: Path) -> None:  # noqa: B027 - most tasks have nothing to prepare
         """Get ready to score the answers in a folder; for tasks that keep records of their own."""

@@ -1,0 +1,322 @@
+"""`vary eval`: measure systems on a task, score answers that lie there, report."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from vary.eval.evaluation import Evaluation
+    from vary.eval.runner import Watch
+    from vary.eval.tasks.base import Task
+
+EXIT_MISSING = 1
+
+app = typer.Typer(no_args_is_help=True, help="Measure models and other programs on a task.")
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure models and other programs on a task."""
+
+
+ModelOption = Annotated[
+    list[str],
+    typer.Option(
+        help="What is measured (repeatable), SPEC or NAME=SPEC: a checkpoint, a command with "
+        "{image}, a folder of .txt/.md files, or a file of answers. Others are compared with the "
+        "first.",
+        show_default=False,
+    ),
+]
+DataOption = Annotated[Path, typer.Option(help="The data set.", show_default=False)]
+OutOption = Annotated[
+    Path, typer.Option(help="Folder of the run; goes on if it was begun.", show_default=False)
+]
+GroupByOption = Annotated[
+    list[str] | None, typer.Option(help="Key of META.json to tell results apart by (repeatable).")
+]
+ModeOption = Annotated[
+    str, typer.Option(help="Score as a published script does: fox, got, nougat.")
+]
+MeteorOption = Annotated[bool, typer.Option("--meteor", help="METEOR too: slow, needs WordNet.")]
+DeviceOption = Annotated[str, typer.Option(help="Of checkpoints: auto, cpu, cuda, ...")]
+BatchSizeOption = Annotated[int | None, typer.Option(help="Of checkpoints.", min=1)]
+WorkersOption = Annotated[
+    int, typer.Option(help="Commands at once, and processes that score.", min=1)
+]
+TimeoutOption = Annotated[float, typer.Option(help="Seconds that a command may take.", min=0.001)]
+RetryOption = Annotated[
+    bool, typer.Option("--retry", help="Ask again where an earlier run got no answer.")
+]
+WorstOption = Annotated[int, typer.Option(help="How many of the worst the page shows.", min=0)]
+RuleOption = Annotated[str, typer.Option(help="official or paper: answers half right.")]
+GraderUrlOption = Annotated[
+    str, typer.Option(help="OpenAI-compatible endpoint, such as http://localhost:8000/v1.")
+]
+GraderModelOption = Annotated[str, typer.Option(help="Name of the model that grades.")]
+GraderKeyOption = Annotated[str, typer.Option(help="Environment variable that holds its key.")]
+RunsOption = Annotated[int, typer.Option(help="How often each answer is graded.", min=1)]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The options that all tasks share."""
+
+    models: list[str]
+    data: Path
+    out: Path
+    device: str
+    batch_size: int | None
+    workers: int
+    timeout_s: float
+    retry: bool
+    worst: int
+
+
+@app.command()
+def ocr(
+    model: ModelOption,
+    data: DataOption,
+    out: OutOption,
+    mode: ModeOption = "",
+    meteor: MeteorOption = False,
+    group_by: GroupByOption = None,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = None,
+    workers: WorkersOption = 1,
+    timeout: TimeoutOption = 600.0,
+    retry: RetryOption = False,
+    worst: WorstOption = 12,
+) -> None:
+    """All text of pages: edit distance, F1, precision, recall, BLEU, error rates.
+
+    --data is a folder of pictures with a .txt each, Fox's JSON, or a generated set.
+    """
+    from vary.eval.tasks.ocr import OcrTask
+
+    task = OcrTask(mode=mode, meteor=meteor, group_by=tuple(group_by or ()))
+    _measure(task, _Run(model, data, out, device, batch_size, workers, timeout, retry, worst))
+
+
+@app.command()
+def markdown(
+    model: ModelOption,
+    data: DataOption,
+    out: OutOption,
+    mode: ModeOption = "",
+    meteor: MeteorOption = False,
+    group_by: GroupByOption = None,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = None,
+    workers: WorkersOption = 1,
+    timeout: TimeoutOption = 600.0,
+    retry: RetryOption = False,
+    worst: WorstOption = 12,
+) -> None:
+    """Pages as Markdown: the whole, and text, formulas and tables apart.
+
+    --data is a folder of pictures with an .md each, Fox's JSON, or a generated set.
+    """
+    from vary.eval.tasks.markdown import MarkdownTask
+
+    task = MarkdownTask(mode=mode, meteor=meteor, group_by=tuple(group_by or ()))
+    _measure(task, _Run(model, data, out, device, batch_size, workers, timeout, retry, worst))
+
+
+@app.command()
+def chart(
+    model: ModelOption,
+    data: DataOption,
+    out: OutOption,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = None,
+    workers: WorkersOption = 1,
+    timeout: TimeoutOption = 600.0,
+    retry: RetryOption = False,
+    worst: WorstOption = 12,
+) -> None:
+    """Charts as dicts: triples by OneChart's SCRM, cells, title.
+
+    --data is a generated set of charts, or a folder of pictures with a .json or .txt each.
+    """
+    from vary.eval.tasks.chart import ChartTask
+
+    run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
+    _measure(ChartTask(), run)
+
+
+@app.command()
+def docvqa(
+    model: ModelOption,
+    data: DataOption,
+    out: OutOption,
+    rule: RuleOption = "official",
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = None,
+    workers: WorkersOption = 1,
+    timeout: TimeoutOption = 600.0,
+    retry: RetryOption = False,
+    worst: WorstOption = 12,
+) -> None:
+    """Questions on documents: ANLS. --data is DocVQA's JSON, beside its folder of pictures."""
+    from vary.eval.tasks.docvqa import DocVqaTask
+
+    run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
+    _measure(DocVqaTask(rule=rule), run)
+
+
+@app.command()
+def chartqa(
+    model: ModelOption,
+    data: DataOption,
+    out: OutOption,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = None,
+    workers: WorkersOption = 1,
+    timeout: TimeoutOption = 600.0,
+    retry: RetryOption = False,
+    worst: WorstOption = 12,
+) -> None:
+    """Questions on charts: relaxed accuracy. --data is the folder of ChartQA's test set."""
+    from vary.eval.tasks.chartqa import ChartQaTask
+
+    run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
+    _measure(ChartQaTask(), run)
+
+
+@app.command()
+def mmvet(
+    model: ModelOption,
+    data: DataOption,
+    out: OutOption,
+    grader_url: GraderUrlOption,
+    grader_model: GraderModelOption,
+    grader_key: GraderKeyOption = "OPENAI_API_KEY",
+    runs: RunsOption = 5,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = None,
+    workers: WorkersOption = 1,
+    timeout: TimeoutOption = 600.0,
+    retry: RetryOption = False,
+    worst: WorstOption = 12,
+) -> None:
+    """Open questions, graded by a language model. --data is the folder of MM-Vet."""
+    from vary.eval.tasks.mmvet import MmVetTask
+
+    task = MmVetTask(
+        grader_url=grader_url, grader_model=grader_model, grader_key=grader_key, runs=runs
+    )
+    _measure(task, _Run(model, data, out, device, batch_size, workers, timeout, retry, worst))
+
+
+@app.command()
+def score(
+    answers: Annotated[
+        Path, typer.Argument(help="JSON lines, or a JSON list, with id and answer.")
+    ],
+    task: Annotated[str, typer.Option(help="ocr, markdown, chart, docvqa, chartqa or mmvet.")],
+    data: Annotated[
+        Path | None, typer.Option(help="What was answered; else each line brings its `truth`.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for scores and reports; else only the table.")
+    ] = None,
+    mode: ModeOption = "",
+    meteor: MeteorOption = False,
+    group_by: GroupByOption = None,
+    rule: RuleOption = "",
+    grader_url: GraderUrlOption = "",
+    grader_model: GraderModelOption = "",
+    grader_key: GraderKeyOption = "",
+    workers: WorkersOption = 1,
+    worst: WorstOption = 12,
+) -> None:
+    """Score any system's answers."""
+    from vary.eval.answers import AnswerFile
+    from vary.eval.runner import RunOptions, run_evaluation, score_prompts
+    from vary.eval.systems import FileSystem
+    from vary.eval.tasks import build_task
+
+    options = {
+        "mode": mode,
+        "meteor": meteor,
+        "group_by": tuple(group_by or ()),
+        "rule": rule,
+        "grader_url": grader_url,
+        "grader_model": grader_model,
+        "grader_key": grader_key,
+    }
+    chosen = build_task(task, {name: value for name, value in options.items() if value})
+    file = AnswerFile.load(answers)
+    system = FileSystem(answers.stem, file)
+    with _progress() as watch:
+        if data is not None:
+            evaluation = run_evaluation(
+                chosen, data, [system], out, RunOptions(workers, watch=watch)
+            )
+        else:
+            chosen.check()
+            evaluation = score_prompts(
+                chosen, file.prompts(), system, out, RunOptions(workers, watch=watch)
+            )
+    _report(evaluation, out, worst)
+
+
+def _measure(task: "Task", run: _Run) -> None:
+    from vary.eval.runner import RunOptions, run_evaluation
+    from vary.eval.systems import SystemOptions, open_systems
+
+    options = SystemOptions(run.device, run.batch_size, run.workers, run.timeout_s)
+    systems = open_systems(run.models, options)
+    with _progress() as watch:
+        evaluation = run_evaluation(
+            task, run.data, systems, run.out, RunOptions(run.workers, run.retry, watch)
+        )
+    _report(evaluation, run.out, run.worst)
+
+
+def _report(evaluation: "Evaluation", out: Path | None, worst: int) -> None:
+    from vary.eval.report import build_report, print_table, write_html, write_json
+
+    report = build_report(evaluation, worst=worst)
+    print_table(report, Console())
+    if out is not None:
+        write_json(report, out / "report.json")
+        write_html(report, out / "report.html")
+        typer.echo(f"{out / 'report.html'}, {out / 'report.json'}")
+    if any(system.num_missing for system in evaluation.systems):
+        raise typer.Exit(EXIT_MISSING)
+
+
+@contextmanager
+def _progress() -> Iterator["Watch"]:
+    """Give what is told of the progress, a bar for each stage."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bars: dict[str, object] = {}
+
+        def watch(stage: str, done: int, total: int) -> None:
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage, total=total)
+            progress.update(bars[stage], completed=done)  # type: ignore[arg-type]
+
+        yield watch

@@ -1,0 +1,389 @@
+"""What is measured: a checkpoint, any other program, or answers that lie there already."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from vary import __version__
+from vary.checkpoints import CONFIG_FILE, bundled_checkpoints, find_checkpoint
+from vary.errors import VaryError
+from vary.eval.answers import AnswerFile
+from vary.eval.records import Prompt, Response, clean_text
+from vary.read.inputs import checkpoint_digest
+
+if TYPE_CHECKING:
+    from vary.read.reader import Reader
+    from vary.read.results import DocumentResult
+
+_NAMED = re.compile(r"^(?P<name>[\w.-]+)=(?P<spec>.+)$", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{(image|prompt|output)\}")
+_ANSWER_SUFFIXES = (".txt", ".md", ".json")
+DEFAULT_TIMEOUT_S = 600.0
+
+
+class System(Protocol):
+    """Something that answers prompts.
+
+    Attributes:
+        name: of its folder and its column.
+        description: what it is; answers under another description are not gone on with.
+        keeps_answers: whether answers are worth keeping for a run that goes on.
+    """
+
+    name: str
+    description: str
+    keeps_answers: ClassVar[bool]
+
+    def check(self, task: str, prompts: Sequence[Prompt]) -> None:
+        """Refuse what cannot be asked, before anything is.
+
+        Args:
+            task: what the prompts want: ocr, markdown, chart or ask.
+            prompts: all of them.
+
+        Raises:
+            VaryError: it cannot do that.
+        """
+        ...
+
+    def answer(self, prompts: Sequence[Prompt], folder: Path) -> Iterator[Response]:
+        """Yield one response for each prompt, in any order; failures are responses too.
+
+        Args:
+            prompts: none with a `reason`.
+            folder: where their relative picture paths start.
+        """
+        ...
+
+
+@dataclass
+class ReaderSystem:
+    """A checkpoint of this package, read with as `vary read` does.
+
+    Args:
+        name: of its column.
+        model: a bundled checkpoint's name or a folder.
+        device: see `Reader.from_pretrained`.
+        batch_size: see `Reader`.
+    """
+
+    name: str
+    model: str
+    device: str = "auto"
+    batch_size: int | None = None
+    keeps_answers: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        self.folder = find_checkpoint(self.model)
+        digest = checkpoint_digest(self.folder)[:16]
+        self.description = f"checkpoint {Path(self.model).name} ({digest}), vary {__version__}"
+        self._task = "ocr"
+
+    def check(self, task: str, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002
+        """Refuse a task that the checkpoint was not trained for."""
+        from transformers import AutoConfig  # noqa: PLC0415 - imports torch
+
+        if task == "ask":
+            raise VaryError(
+                f"model {self.model!r}: the reader takes no questions yet; give a program that "
+                "does, --model 'PROGRAM {image} {prompt}', or a file of its answers"
+            )
+        import vary.model  # noqa: F401, PLC0415 - registers the configuration's class
+
+        tasks = tuple(getattr(AutoConfig.from_pretrained(self.folder), "tasks", ())) or ("ocr",)
+        if task not in tasks:
+            raise VaryError(
+                f"model {self.model!r} was trained for {', '.join(tasks)}, not for {task}; give a "
+                "model that was, or a program: --model 'PROGRAM {image}'"
+            )
+        self._task = task
+
+    def answer(self, prompts: Sequence[Prompt], folder: Path) -> Iterator[Response]:
+        """Yield what is read on each prompt's pictures."""
+        if not prompts:
+            return
+        from vary.read.reader import Reader  # noqa: PLC0415 - imports torch
+
+        reader = Reader.from_pretrained(self.model, device=self.device, batch_size=self.batch_size)
+        for prompt in prompts:
+            yield self._read(reader, prompt, folder)
+
+    def _read(self, reader: "Reader", prompt: Prompt, folder: Path) -> Response:
+        try:
+            documents = [reader.read_document(folder / image) for image in prompt.images]
+        except Exception as error:  # the edge: one bad picture must not stop the others
+            return Response(prompt.id, None, f"{type(error).__name__}: {error}")
+        pages = [page for document in documents for page in document.pages]
+        failed = [page.reason for page in pages if page.status == "failed"]
+        if failed:
+            return Response(prompt.id, None, "; ".join(failed))
+        text = "\n\n".join(self._text(document) for document in documents)
+        meta: dict[str, Any] = {"status": ", ".join(page.status for page in pages)}
+        confidences = [page.confidence for page in pages if page.confidence is not None]
+        if confidences:
+            meta["confidence"] = round(sum(confidences) / len(confidences), 4)
+        return Response(prompt.id, clean_text(text), "", sum(p.seconds for p in pages), meta)
+
+    def _text(self, document: "DocumentResult") -> str:
+        form = "markdown" if self._task == "markdown" else "text"
+        return "\n\n".join(getattr(page, form) for page in document.pages)
+
+
+@dataclass
+class CommandSystem:
+    """Any program: a template of its command line, run once for each prompt, without a shell.
+
+    `{image}` is the picture's path (all of them, where there are several), `{prompt}` the question.
+    The answer is what it prints, or with `{output}` the file of that name, with or without an
+    ending.
+
+    Args:
+        name: of its column.
+        template: the command line, quoted as for a shell.
+        workers: programs at the same time.
+        timeout_s: after which one is killed.
+
+    Raises:
+        VaryError: the template cannot be split into words.
+    """
+
+    name: str
+    template: str
+    workers: int = 1
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    keeps_answers: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        try:
+            self._words = shlex.split(self.template)
+        except ValueError as error:
+            raise VaryError(f"--model {self.template!r}: {error}; check its quotes") from error
+        self.description = f"command {self.template}"
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def check(self, task: str, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002
+        """Refuse a question that the template has no place for."""
+        if task == "ask" and "{prompt}" not in self.template:
+            raise VaryError(
+                f"--model {self.template!r}: this task asks questions; say where they go with "
+                "{prompt}"
+            )
+
+    def answer(self, prompts: Sequence[Prompt], folder: Path) -> Iterator[Response]:
+        """Yield the answers as the programs end."""
+        with ThreadPoolExecutor(self.workers) as pool:
+            futures = [pool.submit(self._run, prompt, folder) for prompt in prompts]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            finally:  # a run that is stopped begins no further program and waits for none
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(self._running):
+                    _kill(process)
+
+    def _run(self, prompt: Prompt, folder: Path) -> Response:
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as scratch:
+            output = Path(scratch) / "answer"
+            command = self._command(prompt, folder, output)
+            try:
+                status, printed, said = self._call(command)
+            except subprocess.TimeoutExpired:
+                return Response(prompt.id, None, f"no answer within {self.timeout_s:g} s")
+            except OSError as error:
+                return Response(prompt.id, None, f"cannot run {command[0]}: {error.strerror}")
+            seconds = time.perf_counter() - start
+            if status:
+                return Response(prompt.id, None, _exit_reason(status, said), seconds)
+            try:
+                answer = self._answer(printed, output)
+            except OSError as error:
+                return Response(prompt.id, None, f"its output cannot be read: {error}", seconds)
+        if answer is None:
+            return Response(prompt.id, None, "it wrote no file {output}", seconds)
+        return Response(prompt.id, clean_text(answer.strip("\f")), "", seconds)
+
+    def _call(self, command: list[str]) -> tuple[int, bytes, bytes]:
+        """Return exit status, output and errors of a program.
+
+        It leads a group of its own, so that nothing that it began outlives it.
+        """
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._running.add(process)
+        try:
+            printed, said = process.communicate(timeout=self.timeout_s)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            process.communicate()
+            raise
+        finally:
+            self._running.discard(process)
+        return process.returncode, printed, said
+
+    def _command(self, prompt: Prompt, folder: Path, output: Path) -> list[str]:
+        images = [str(folder / image) for image in prompt.images]
+        given = {"prompt": prompt.prompt, "output": str(output), "image": " ".join(images)}
+        words: list[str] = []
+        for word in self._words:
+            if word == "{image}":
+                words += images
+            else:
+                words.append(_PLACEHOLDER.sub(lambda found: given[found.group(1)], word))
+        return words
+
+    def _answer(self, printed: bytes, output: Path) -> str | None:
+        if "{output}" not in self.template:
+            return printed.decode("utf-8", "replace")
+        files = sorted(path for path in output.parent.iterdir() if path.is_file())
+        return files[0].read_text(encoding="utf-8", errors="replace") if files else None
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a program and all that it began."""
+    if not hasattr(os, "killpg"):  # Windows
+        process.kill()
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _exit_reason(status: int, said: bytes) -> str:
+    lines = clean_text(said.decode("utf-8", "replace")).strip().splitlines()
+    return f"exit status {status}" + (f": {lines[-1][:300]}" if lines else "")
+
+
+@dataclass
+class FolderSystem:
+    """Answers that lie in a folder: a `.txt`, `.md` or `.json` named after each picture or id.
+
+    Args:
+        name: of its column.
+        folder: where they lie.
+    """
+
+    name: str
+    folder: Path
+    keeps_answers: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        self.description = f"answers in folder {self.folder.name}"
+
+    def check(self, task: str, prompts: Sequence[Prompt]) -> None:
+        """Answers that lie there may be answers to anything."""
+
+    def answer(self, prompts: Sequence[Prompt], folder: Path) -> Iterator[Response]:  # noqa: ARG002
+        """Yield what lies there for each prompt."""
+        for prompt in prompts:
+            yield self._find(prompt)
+
+    def _find(self, prompt: Prompt) -> Response:
+        stems = [prompt.id, Path(prompt.id).name]
+        stems += [Path(image).stem for image in prompt.images]
+        for stem in dict.fromkeys(stems):
+            for suffix in _ANSWER_SUFFIXES:
+                path = self.folder / (stem + suffix)
+                try:
+                    if path.is_file():
+                        text = path.read_text(encoding="utf-8", errors="replace")
+                        return Response(prompt.id, clean_text(text))
+                except OSError as error:
+                    return Response(prompt.id, None, f"{path.name} cannot be read: {error}")
+        return Response(prompt.id, None, f"no file {stems[1]}.txt, .md or .json")
+
+
+@dataclass
+class FileSystem:
+    """Answers of any system in one file, see `AnswerFile`.
+
+    Args:
+        name: of its column.
+        answers: the file, read.
+    """
+
+    name: str
+    answers: AnswerFile
+    keeps_answers: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        self.description = f"answers in file {self.answers.path.name}"
+
+    def check(self, task: str, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002
+        """Refuse answers to what nobody asked; they may be answers to any task."""
+        for _ in self.answers.responses(prompts):
+            pass
+
+    def answer(self, prompts: Sequence[Prompt], folder: Path) -> Iterator[Response]:  # noqa: ARG002
+        """Yield the answer to each prompt."""
+        yield from self.answers.responses(prompts)
+
+
+@dataclass(frozen=True)
+class SystemOptions:
+    """How systems are run; see `ReaderSystem` and `CommandSystem`."""
+
+    device: str = "auto"
+    batch_size: int | None = None
+    workers: int = 1
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+
+def open_systems(specs: Sequence[str], options: SystemOptions) -> list[System]:
+    """Return the systems of a command line's `--model` options.
+
+    Args:
+        specs: each `SPEC` or `NAME=SPEC`; a SPEC is a bundled checkpoint's name, the folder of a
+            checkpoint, a command with `{image}`, a folder of answers, or a file of answers.
+        options: for those that are run.
+
+    Raises:
+        VaryError: a spec is none of these, or two have one name.
+    """
+    systems: list[System] = []
+    for spec in specs:
+        found = _NAMED.match(spec)
+        name, rest = (found["name"], found["spec"]) if found else ("", spec)
+        systems.append(_open_system(name, rest, options))
+    names = [system.name for system in systems]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise VaryError(f"two systems are called {', '.join(twice)}; name them: --model NAME=SPEC")
+    return systems
+
+
+def _open_system(name: str, spec: str, options: SystemOptions) -> System:
+    if "{image}" in spec:
+        program = Path((shlex.split(spec) or ["command"])[0]).name if "'" not in spec else "command"
+        return CommandSystem(name or program, spec, options.workers, options.timeout_s)
+    path = Path(spec)
+    if spec in bundled_checkpoints() or (path / CONFIG_FILE).is_file():
+        return ReaderSystem(name or path.name, spec, options.device, options.batch_size)
+    if path.is_file():
+        return FileSystem(name or path.stem, AnswerFile.load(path))
+    if path.is_dir():
+        if not any(file.suffix in _ANSWER_SUFFIXES for file in path.rglob("*")):
+            raise VaryError(
+                f"--model {spec}: this folder holds neither a checkpoint ({CONFIG_FILE}) nor "
+                "answers (.txt, .md, .json)"
+            )
+        return FolderSystem(name or path.resolve().name, path)
+    known = ", ".join(bundled_checkpoints()) or "none"
+    raise VaryError(
+        f"--model {spec!r}: no bundled checkpoint ({known}), no folder and no file; a program is "
+        "given as a command with {image} in it"
+    )
