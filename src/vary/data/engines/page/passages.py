@@ -56,7 +56,10 @@ def _cut(file: range, lengths: Sequence[int], count: int) -> list[range]:
     ends = list(accumulate(lengths))
     cuts = [0]
     for number in range(1, count):
-        nearest = bisect_left(ends, ends[-1] * number / count) + 1
+        wanted = ends[-1] * number / count
+        after = bisect_left(ends, wanted)
+        nearer_before = after > 0 and wanted - ends[after - 1] < ends[after] - wanted
+        nearest = after if nearer_before else after + 1
         cuts.append(min(max(nearest, cuts[-1] + 1), len(lengths) - (count - number)))
     cuts.append(len(lengths))
     return [range(file.start + first, file.start + last) for first, last in pairwise(cuts)]
