@@ -18,6 +18,7 @@ from vary import __version__
 from vary.checkpoints import CONFIG_FILE, bundled_checkpoints, find_checkpoint
 from vary.errors import VaryError
 from vary.eval.answers import AnswerFile
+from vary.eval.data import IMAGES_FOLDER
 from vary.eval.records import Prompt, Response, clean_text
 from vary.read.inputs import checkpoint_digest
 
@@ -29,6 +30,8 @@ _NAMED = re.compile(r"^(?P<name>[\w.-]+)=(?P<spec>.+)$", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\{(image|prompt|output)\}")
 _ANSWER_SUFFIXES = (".txt", ".md", ".json")
 DEFAULT_TIMEOUT_S = 600.0
+# Names that lie beside the systems' folders in the folder of a run.
+RESERVED_NAMES = {IMAGES_FOLDER, "prompts.jsonl", "report.json", "report.html", "", ".", ".."}
 
 
 class System(Protocol):
@@ -168,6 +171,7 @@ class CommandSystem:
             self._words = shlex.split(self.template)
         except ValueError as error:
             raise VaryError(f"--model {self.template!r}: {error}; check its quotes") from error
+        self.program = self._words[0]
         self.description = f"command {self.template}"
         self._running: set[subprocess.Popen[bytes]] = set()
 
@@ -360,6 +364,9 @@ def open_systems(specs: Sequence[str], options: SystemOptions) -> list[System]:
         name, rest = (found["name"], found["spec"]) if found else ("", spec)
         systems.append(_open_system(name, rest, options))
     names = [system.name for system in systems]
+    for name in names:
+        if name in RESERVED_NAMES:
+            raise VaryError(f"a system cannot be called {name}; name it: --model NAME=SPEC")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise VaryError(f"two systems are called {', '.join(twice)}; name them: --model NAME=SPEC")
@@ -368,8 +375,9 @@ def open_systems(specs: Sequence[str], options: SystemOptions) -> list[System]:
 
 def _open_system(name: str, spec: str, options: SystemOptions) -> System:
     if "{image}" in spec:
-        program = Path((shlex.split(spec) or ["command"])[0]).name if "'" not in spec else "command"
-        return CommandSystem(name or program, spec, options.workers, options.timeout_s)
+        system = CommandSystem(name, spec, options.workers, options.timeout_s)
+        system.name = name or Path(system.program).name
+        return system
     path = Path(spec)
     if spec in bundled_checkpoints() or (path / CONFIG_FILE).is_file():
         return ReaderSystem(name or path.name, spec, options.device, options.batch_size)

@@ -1,0 +1,219 @@
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vary.errors import VaryError
+from vary.eval.records import Prompt
+from vary.eval.systems import (
+    CommandSystem,
+    FileSystem,
+    FolderSystem,
+    ReaderSystem,
+    SystemOptions,
+    open_systems,
+)
+
+PYTHON = sys.executable
+
+
+def python(code: str, *arguments: str) -> str:
+    """Return a command template that runs some Python."""
+    return " ".join([f"'{PYTHON}' -c '{code}'", *arguments])
+
+
+@pytest.fixture
+def prompts(tmp_path):
+    made = []
+    for name in ("a", "b c"):
+        Image.new("L", (8, 8), 255).save(tmp_path / f"{name}.png")
+        made.append(Prompt(f"set/{name}", (f"{name}.png",), 'What\'s "there"?', ""))
+    return made
+
+
+def answer(system, prompts, folder) -> dict:
+    return {response.id: response for response in system.answer(prompts, folder)}
+
+
+def test_a_command_answers_by_what_it_prints(prompts, tmp_path):
+    code = "import sys; print(sys.argv[1:])"
+    found = answer(CommandSystem("x", python(code, "{image}", "p={prompt}")), prompts, tmp_path)
+    text = found["set/b c"].answer
+    assert text == str([str(tmp_path / "b c.png"), 'p=What\'s "there"?']) + "\n"
+    assert found["set/a"].seconds > 0
+    assert not found["set/a"].reason
+
+
+def test_a_command_answers_by_its_file(prompts, tmp_path):
+    # As tesseract does, which adds an ending of its own.
+    code = 'import sys; open(sys.argv[2] + ".txt", "w").write("from the file"); print("noise")'
+    found = answer(CommandSystem("x", python(code, "{image}", "{output}")), prompts, tmp_path)
+    assert {response.answer for response in found.values()} == {"from the file"}
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        (python('import sys; sys.exit("no model")', "{image}"), "exit status 1: no model"),
+        ("no-such-program-anywhere {image}", "cannot run no-such-program-anywhere"),
+        (python("pass", "{image}", "{output}"), "wrote no file {output}"),
+    ],
+)
+def test_a_command_that_fails_says_why(template, reason, prompts, tmp_path):
+    found = answer(CommandSystem("x", template), prompts, tmp_path)
+    assert all(response.answer is None for response in found.values())
+    assert reason in found["set/a"].reason
+
+
+def test_bytes_that_are_no_text_are_replaced(prompts, tmp_path):
+    code = 'import sys; sys.stdout.buffer.write(b"a\\xff\\xed\\xa0\\x80b")'
+    found = answer(CommandSystem("x", python(code, "{image}")), prompts, tmp_path)
+    text = found["set/a"].answer
+    assert text.startswith("a\ufffd")
+    text.encode("utf-8")
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+def test_a_command_that_hangs_is_killed_with_all_it_began(prompts, tmp_path):
+    # The child keeps the pipe open: killing its parent alone would wait for it.
+    code = (
+        'import subprocess, sys, time; child = subprocess.Popen([sys.executable, "-c", '
+        '"import time; time.sleep(60)"]); open(sys.argv[2], "w").write(str(child.pid)); '
+        "time.sleep(60)"
+    )
+    pid_file = tmp_path / "pid"
+    system = CommandSystem("x", python(code, "{image}", str(pid_file)), timeout_s=3)
+    start = time.monotonic()
+    found = answer(system, prompts[:1], tmp_path)
+    assert time.monotonic() - start < 30
+    assert found["set/a"].reason == "no answer within 3 s"
+    pid = int(pid_file.read_text())
+    for _ in range(50):
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or state.read_text().split()[2] == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the child still runs")
+
+
+def test_stopping_ends_what_runs(prompts, tmp_path):
+    code = 'import sys, time; time.sleep(0 if "a.png" in sys.argv[1] else 60)'
+    system = CommandSystem("x", python(code, "{image}"), workers=2)
+    start = time.monotonic()
+    answers = system.answer(prompts, tmp_path)
+    assert next(answers).id == "set/a"
+    answers.close()
+    assert time.monotonic() - start < 30
+
+
+def test_a_question_needs_its_place(prompts):
+    CommandSystem("x", "prog {image}").check("ocr", prompts)
+    CommandSystem("x", "prog {image} {prompt}").check("ask", prompts)
+    with pytest.raises(VaryError, match=r"say where they go with \{prompt\}"):
+        CommandSystem("x", "prog {image}").check("ask", prompts)
+
+
+def test_quotes_that_do_not_close():
+    with pytest.raises(VaryError, match="quot"):
+        CommandSystem("x", "prog '{image}")
+
+
+def test_a_folder_of_answers(prompts, tmp_path):
+    folder = tmp_path / "answers"
+    folder.mkdir()
+    (folder / "a.md").write_text("# read", encoding="utf-8")
+    found = answer(FolderSystem("x", folder), prompts, tmp_path)
+    assert found["set/a"].answer == "# read"
+    assert found["set/b c"].answer is None
+    assert found["set/b c"].reason == "no file b c.txt, .md or .json"
+    (folder / "a.txt").write_bytes(b"plain \xff")
+    assert answer(FolderSystem("x", folder), prompts, tmp_path)["set/a"].answer == "plain \ufffd"
+    (folder / "set").mkdir()
+    (folder / "set" / "a.txt").write_text("by id", encoding="utf-8")
+    assert answer(FolderSystem("x", folder), prompts, tmp_path)["set/a"].answer == "by id"
+
+
+@pytest.fixture
+def checkpoint(monkeypatch):
+    """Return nano with a recognizer that answers at once, so that no weights are loaded."""
+    from types import SimpleNamespace
+
+    import vary.read.recognizer as module
+
+    class Ink:
+        tasks = ("ocr",)
+
+        def read(self, strips):
+            assert all(isinstance(strip, np.ndarray) for strip in strips)
+            told = {"decoder": "lm", "confidence": 0.9, "status": "ok", "draft": "ink"}
+            return [SimpleNamespace(text="ink", **told) for _ in strips]
+
+    monkeypatch.setattr(module, "load_recognizer", lambda path, device: Ink())
+    return ReaderSystem("nano", "nano")
+
+
+def test_a_checkpoint_reads(checkpoint, draw_page, tmp_path):
+    draw_page(["Some words", "on a page"]).save(tmp_path / "page.png")
+    Image.new("L", (200, 200), 255).save(tmp_path / "blank.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    prompts = [Prompt(name, (f"{name}.png",), "", "") for name in ("page", "blank", "broken")]
+    checkpoint.check("ocr", prompts)
+    found = answer(checkpoint, prompts, tmp_path)
+    assert "ink" in found["page"].answer
+    assert found["page"].meta == {"status": "ok", "confidence": 0.9}
+    assert found["page"].seconds > 0
+    assert found["blank"].answer == ""
+    assert found["blank"].meta == {"status": "blank"}
+    assert found["broken"].answer is None
+    assert "broken.png" in found["broken"].reason
+
+
+def test_a_checkpoint_refuses_what_it_was_not_trained_for(checkpoint):
+    with pytest.raises(VaryError, match="trained for ocr, not for chart"):
+        checkpoint.check("chart", [])
+    with pytest.raises(VaryError, match=r"takes no questions.*\{prompt\}"):
+        checkpoint.check("ask", [])
+
+
+def test_specs(tmp_path):
+    folder = tmp_path / "peer"
+    folder.mkdir()
+    (folder / "a.txt").write_text("x", encoding="utf-8")
+    file = tmp_path / "other.jsonl"
+    file.write_text('{"id": "a", "answer": "x"}\n', encoding="utf-8")
+    options = SystemOptions(workers=3, timeout_s=5)
+    specs = ["nano", "tesseract {image} - -l eng", f"p={folder}", str(file), "t2=a=b {image}"]
+    systems = open_systems(specs, options)
+    assert [system.name for system in systems] == ["nano", "tesseract", "p", "other", "t2"]
+    assert [type(system) for system in systems] == [
+        ReaderSystem,
+        CommandSystem,
+        FolderSystem,
+        FileSystem,
+        CommandSystem,
+    ]
+    assert (systems[1].workers, systems[1].timeout_s) == (3, 5)
+    assert systems[4].template == "a=b {image}"
+    assert systems[0].description.startswith("checkpoint nano (")
+
+
+@pytest.mark.parametrize(
+    ("specs", "message"),
+    [
+        (["nowhere"], r"'nowhere': no bundled checkpoint \(nano\)"),
+        (["nano", "nano"], "two systems are called nano; name them"),
+        (["{folder}"], "neither a checkpoint"),
+        (["images=nano"], "cannot be called images"),
+        (["prog '{{image}"], "quot"),
+    ],
+)
+def test_specs_that_are_nothing(specs, message, tmp_path):
+    (tmp_path / "empty").mkdir()
+    specs = [spec.format(folder=tmp_path / "empty") for spec in specs]
+    with pytest.raises(VaryError, match=message):
+        open_systems(specs, SystemOptions())
