@@ -115,5 +115,5 @@ def test_answers_that_bring_their_truths(tmp_path):
     assert prompts[0] == Prompt("a", (), "", "X", "book", {"k": "v"})
     assert prompts[1].truth == ["Y", "y"]
     assert prompts[1].prompt == "Which?"
-    with pytest.raises(InputError, match="has no truth .*--data"):
+    with pytest.raises(InputError, match=r"has no truth .*--data"):
         answers(tmp_path, [{"id": "a", "answer": "x"}]).prompts()

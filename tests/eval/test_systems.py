@@ -209,11 +209,11 @@ def test_specs(tmp_path):
         (["nano", "nano"], "two systems are called nano; name them"),
         (["{folder}"], "neither a checkpoint"),
         (["images=nano"], "cannot be called images"),
-        (["prog '{{image}"], "quot"),
+        (["prog '{image}"], "quot"),
     ],
 )
 def test_specs_that_are_nothing(specs, message, tmp_path):
     (tmp_path / "empty").mkdir()
-    specs = [spec.format(folder=tmp_path / "empty") for spec in specs]
+    specs = [spec.replace("{folder}", str(tmp_path / "empty")) for spec in specs]
     with pytest.raises(VaryError, match=message):
         open_systems(specs, SystemOptions())
