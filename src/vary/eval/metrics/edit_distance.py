@@ -1,16 +1,18 @@
 """Levenshtein distance on characters."""
 
-from vary.extras import require
+from vary.eval.metrics.bounded import bounded_errors
 
 
 def character_errors(prediction: str, truth: str) -> int:
     """Return how many characters must be inserted, deleted or exchanged.
 
+    Code points as they stand: a letter with a combining accent is two. White space counts. Exact
+    but for texts beyond all pages: `vary.eval.metrics.bounded`.
+
     Raises:
         MissingExtraError: rapidfuzz is not installed.
     """
-    levenshtein = require("rapidfuzz.distance.Levenshtein", extra="eval")
-    return int(levenshtein.distance(prediction, truth))
+    return bounded_errors(prediction, truth)
 
 
 def edit_distance(prediction: str, truth: str) -> float:
