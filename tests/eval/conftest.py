@@ -34,7 +34,9 @@ class ExactTask(Task):
     def prompts(self, data: Path) -> Iterator[Prompt]:
         for page in load_pages(data):
             images = (page.image,) if page.image else ()
-            yield Prompt(page.id, images, "What?", page.truth, page.document, page.groups)
+            yield Prompt(
+                page.id, images, "What?", page.truth, page.document, page.groups, page.reason
+            )
 
     def score(self, prompt: Prompt, answer: str) -> Mapping[str, Measured]:
         if "boom" in answer:

@@ -13,6 +13,7 @@ from vary.data.manifest import MANIFEST_NAME
 from vary.data.schema import Sample
 from vary.data.shards import iterate_set
 from vary.errors import InputError
+from vary.eval.metrics.words import contains_chinese
 from vary.eval.records import Prompt, clean_json, clean_text
 from vary.read.inputs import SUFFIXES
 
@@ -22,7 +23,6 @@ IMAGES_FOLDER = "images"
 _PICTURES_FIRST = (*(suffix for suffix in SUFFIXES if suffix != ".pdf"), ".pdf")
 # Fox's files name their pictures by language only.
 _FOX_PAGES = {"en_page_ocr.json": ("en", "en_pdf_png"), "cn_page_ocr.json": ("zh", "cn_pdf_png")}
-_CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,6 @@ def load_pages(
     _check_ids(pages, data)
     pages = _with_meta(pages, data, tuple(group_by))
     return [_with_language(page) for page in pages]
-
-
-def contains_chinese(text: str) -> bool:
-    """Return whether a Chinese character stands in the text."""
-    return bool(_CHINESE.search(text))
 
 
 def picture_name(sample_id: str, number: int, suffix: str) -> str:

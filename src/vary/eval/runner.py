@@ -9,6 +9,7 @@ OUT/SYSTEM/scores.jsonl        made anew each time: scoring is cheap
 
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import math
 import os
@@ -22,7 +23,7 @@ from vary.data.manifest import replace_file
 from vary.errors import InputError, VaryError
 from vary.eval.data import extract_pictures, missing_picture
 from vary.eval.evaluation import Evaluation, SystemRun
-from vary.eval.pooled import Failed, score_all
+from vary.eval.pooled import Failure, score_all
 from vary.eval.records import (
     Prompt,
     Response,
@@ -278,12 +279,13 @@ def _score(
     pairs = [(task, prompt, responses[name]) for name, prompt in prompts.items()]
     stage = f"scores of {folder.name}" if folder is not None else "scores"
     workers = options.workers if task.is_parallel else 1
+    counted = itertools.count(1)
     results = score_all(
-        score_response, pairs, workers, lambda done: options.watch(stage, done, len(pairs))
+        score_response, pairs, workers, lambda *_: options.watch(stage, next(counted), len(pairs))
     )
     scores = {}
     for (_, prompt, _), result in zip(pairs, results, strict=True):
-        if isinstance(result, Failed):
+        if isinstance(result, Failure):
             result = worst_score(task, prompt, f"cannot be scored: {result.reason}")  # noqa: PLW2901
         scores[prompt.id] = result
     if folder is not None:

@@ -72,9 +72,10 @@ class MarkdownTask(OcrTask):
         measured = dict(super().score(prompt, answer))
         if self.mode:
             return measured
-        answered, true = split_markdown(answer), split_markdown(prompt.truth)
+        sides = (split_markdown(answer), split_markdown(prompt.truth))
         for part in PARTS:
-            if answered[part].strip() or true[part].strip():
-                values = text_metrics(answered[part], true[part])
+            answered, true = (getattr(side, part) for side in sides)
+            if answered.strip() or true.strip():
+                values = text_metrics(answered, true)
                 measured |= {f"{part}_{m.name}": values[m.name] for m in _OF_PARTS}
         return measured

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from vary.eval.data import Page, load_pages
-from vary.eval.metrics.meteor import require_wordnet
+from vary.eval.metrics.meteor import load_wordnet
 from vary.eval.metrics.text import text_metrics
 from vary.eval.modes import Mode, get_mode
 from vary.eval.records import Prompt
@@ -53,6 +53,16 @@ WHITE_SPACE = (
     "and none at all on pages whose truth holds Chinese."
 )
 
+_EXCHANGED = "precision and recall are exchanged, and BLEU is taken of the truth against the answer"
+MODE_NOTES = {
+    "fox": f"As Fox's script computes them: {_EXCHANGED}; pages on which the script ends with an "
+    "error are left out.",
+    "got": f"As GOT's script computes them: {_EXCHANGED}; pages with an empty answer or truth are "
+    "dropped without a word, which favours a system that gives up.",
+    "nougat": "As nougat's script computes them: words by white space, Chinese too; pages with "
+    "fewer than four characters on either side are dropped.",
+}
+
 
 @dataclass(frozen=True)
 class OcrTask(Task):
@@ -79,7 +89,7 @@ class OcrTask(Task):
             name=self.name,
             title="Text of pages" + (f", as scored by {published.name}" if published else ""),
             metrics=tuple(metric for metric in metrics if metric.name not in left_out),
-            notes=(published.note,) if published else (WHITE_SPACE,),
+            notes=(MODE_NOTES[self.mode],) if published else (WHITE_SPACE,),
             paper="Vary-base on the paper's own pages (Table 1), edit distance / F1: "
             "English 0.106 / 88.24, Chinese 0.174 / 87.32; not comparable with other pages.",
             has_text=True,
@@ -87,10 +97,11 @@ class OcrTask(Task):
 
     def check(self) -> None:
         """Refuse to begin without the libraries, or without WordNet where METEOR is wanted."""
+        _published(self.mode)
         for module in ("rapidfuzz", "nltk", "jieba"):
             require(module, extra="eval")
         if self.meteor:
-            require_wordnet()
+            load_wordnet()
 
     def prompts(self, data: Path) -> Iterator[Prompt]:
         """Yield a prompt for each page of the data."""
@@ -101,13 +112,13 @@ class OcrTask(Task):
         """Return the metrics of a page's text; none for a page that a published script drops."""
         published = _published(self.mode)
         if published is None:
-            measured = dict(text_metrics(answer, prompt.truth, meteor=self.meteor))
+            measured = dict(text_metrics(answer, prompt.truth, with_meteor=self.meteor))
             if not prompt.truth.strip():
                 measured[INVENTED.name] = float(bool(answer.strip()))
             return measured
         if published.keeps(answer, prompt.truth):
             return {}
-        return published.metrics(answer, prompt.truth, meteor=self.meteor)
+        return published.metrics(answer, prompt.truth, with_meteor=self.meteor)
 
 
 def page_prompt(page: Page, prompts: Mapping[str, str]) -> Prompt:
