@@ -476,27 +476,18 @@ def _teds_case(why: str, prediction: str, truth: str) -> Case:
 def main() -> int:
     """Write the files, or compare them with what would be written."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 where it differs"
-    )
+    parser.add_argument("--check", action="store_true", help="compare only; exit 1 on a difference")
     check = parser.parse_args().check
-    makers = {
-        "anls": anls_cases,
-        "relaxed": relaxed_cases,
-        "chart": chart_cases,
-        "teds": teds_cases,
-    }
+    cases = [anls_cases(), relaxed_cases(), chart_cases(), teds_cases()]
     differs = False
-    for name, make in makers.items():
+    for name, found in zip(("anls", "relaxed", "chart", "teds"), cases, strict=True):
         path = GOLDEN / f"{name}.json"
-        text = json.dumps(make(), ensure_ascii=False, indent=1) + "\n"
+        text = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
         if check:
-            is_same = path.is_file() and path.read_text(encoding="utf-8") == text
-            differs |= not is_same
-            print(f"{path.name}: {'same' if is_same else 'differs'}")
+            differs |= not path.is_file() or path.read_text(encoding="utf-8") != text
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
+    print(f"{GOLDEN}: {'differs' if differs else 'same' if check else 'written'}")
     return int(differs)
 
 
