@@ -19,9 +19,13 @@ TARGET = Path(__file__).parents[1] / "recipes" / "eval" / "texts"
 Parser = Callable[[str], Iterator[str]]
 
 # Characters that no paragraph of prose has: what is left of code, tables, formulas and markup.
-NOT_PROSE = re.compile(r"https?:|www\.|[{}|<>$\\^~#`_*\[\]\u2ff0-\u2fff\ufe0f\ufffd\U0001f000-\U0001ffff]|—{3,}")
+NOT_PROSE = re.compile(
+    r"https?:|www\.|[{}|<>$\\^~#`_*\[\]\u2ff0-\u2fff\ufe0f\ufffd\U0001f000-\U0001ffff]|—{3,}"
+)
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 CJK = re.compile("[\u2e80-\u9fff\uff01-\uff60]")
+# Full-width punctuation brings its own space.
+WIDE_SPACE = re.compile("(?<=[，。、；：？！」』）》]) +| +(?=[「『（《，。、；：？！])")
 # Longer paragraphs are parted at a sentence's end, so that passages can be of one length.
 LONGEST = {"en": 1200, "zh": 500}
 SENTENCE = re.compile(r"(?<=[.!?]) (?=[“\"‘(A-Z])|(?<=[。！？])(?![”’」』）])")
@@ -218,7 +222,7 @@ def prose(paragraphs: Iterator[str], shortest: int) -> Iterator[str]:
     """Yield those paragraphs that are prose, each on one line."""
     for paragraph in paragraphs:
         text = INVISIBLE.sub("", NOTE_MARK.sub("", paragraph))
-        text = " ".join(text.split())
+        text = WIDE_SPACE.sub("", " ".join(text.split())).replace("，，", "，")
         # The full stop tells a sentence from a heading, a table's cell or the head of a list.
         ends = text.rstrip("”’\"')）」』").endswith((".", "!", "?", "…", "。", "！", "？", "；"))
         if len(text) >= shortest and ends and not NOT_PROSE.search(text):

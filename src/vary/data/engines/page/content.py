@@ -18,7 +18,10 @@ MAX_HEADING_WORDS = 9
 MAX_HEADING_CJK = 16
 MAX_ITEM_CHARACTERS = 400
 NESTED_MARKERS = {"•": "–", "–": "•", "-": "*", "*": "-", "◦": "-", "▪": "–"}
-SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；])")
+# In Chinese a sentence goes on to the quotation mark or bracket that closes after its full stop.
+SENTENCE_END = re.compile(
+    r"(?<=[.!?;])\s+|(?<=[。！？；])(?![”’」』）。！？；])|(?<=[。！？；][”’」』）])(?![，。、；：！？])"
+)
 CLAUSE_END = re.compile(r"[。，；：！？、（）《》“”\s]+")
 # Characters that some number or hyphen of a page may need beside its text.
 FURNITURE = "0123456789.-()/*"

@@ -44,10 +44,18 @@ def _upright(rng: np.random.Generator, fonts: FontLibrary, characters: str) -> F
     """Return a face that has the characters, an upright one of normal weight if possible."""
     face = fonts.pick(rng, characters)
     for _ in range(TRIES_FOR_UPRIGHT):
-        if not any(word in face.style.lower() for word in UNUSUAL_STYLES):
+        if not _is_unusual(fonts, face):
             break
         face = fonts.pick(rng, characters)
     return face
+
+
+def _is_unusual(fonts: FontLibrary, face: FontFace) -> bool:
+    """Return whether a face is not what text is set in; where all of a family is light, that is."""
+    words = [word for word in UNUSUAL_STYLES if word in face.style.lower()]
+    if words != ["light"]:
+        return bool(words)
+    return any("light" not in other.style.lower() for other in fonts.families[face.family])
 
 
 def _sibling(
