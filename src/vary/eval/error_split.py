@@ -73,6 +73,28 @@ class ErrorSplit:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A part of an answer, and the part of the truth that it holds; places under the policy.
+
+    Attributes:
+        start, end: in the answer.
+        truth_start, truth_end: in the truth.
+        is_moved: whether it stands in the wrong place.
+    """
+
+    start: int
+    end: int
+    truth_start: int
+    truth_end: int
+    is_moved: bool = False
+
+    @property
+    def length(self) -> int:
+        """Characters of the truth."""
+        return self.truth_end - self.truth_start
+
+
+@dataclass(frozen=True)
 class _Text:
     """A text under the white-space policy, with the spans of its lines."""
 
@@ -140,18 +162,33 @@ def split_errors(answer: str, truth: str) -> ErrorSplit:
     return ErrorSplit(found.cutting + cut_off, found.characters, found.order, length)
 
 
+def segments_in_order(answer: str, truth: str) -> list[Segment]:
+    """Return an answer's segments in the truth's order; the whole answer where its order is right.
+
+    Together they hold all of the answer's text (white space collapsed, or removed).
+
+    Raises:
+        MissingExtraError: rapidfuzz is not installed.
+    """
+    is_chinese = holds_chinese(truth)
+    right, read = _tidy(truth, is_chinese), _tidy(answer, is_chinese)
+    segments = _segments(read, right, is_chinese)
+    if any(segment.is_moved for segment in segments):
+        errors = character_errors(read.text, right.text)
+        if _in_order(read, right, segments, errors)[1] < errors:
+            return segments
+    return [Segment(0, len(read.text), 0, len(right.text))]
+
+
 def _split(read: _Text, right: _Text, is_chinese: bool) -> ErrorSplit:
     if not read.text or not right.text:
         return ErrorSplit(cutting=len(read.text) + len(right.text))
     errors = character_errors(read.text, right.text)
     if not errors:
         return ErrorSplit()
-    pieces = _pieces(read, right, is_chinese)
-    ordered, moved = _reorder(read, right, pieces, is_chinese)
-    remaining = character_errors(ordered.text, right.text) if moved else errors
-    if remaining >= errors:
-        ordered, remaining = read, errors
-    order = min(errors - remaining, 2 * moved)
+    segments = _segments(read, right, is_chinese)
+    ordered, remaining = _in_order(read, right, segments, errors)
+    order = min(errors - remaining, 2 * sum(s.length for s in segments if s.is_moved))
     cutting = _cutting(ordered, right, is_chinese)
     if remaining != errors - order:
         cutting = round(cutting * (errors - order) / remaining) if remaining else errors - order
@@ -319,36 +356,56 @@ def _chain(blocks: list[_Block]) -> list[list[_Block]]:
 # --- Order --------------------------------------------------------------------------------------
 
 
-def _reorder(
-    read: _Text, right: _Text, pieces: list[list[_Block]], is_chinese: bool
-) -> tuple[_Text, int]:
-    """Return the answer with its pieces in the truth's order, and how much text has moved.
-
-    The text is 0 moved where the pieces stand right already.
-    """
+def _segments(read: _Text, right: _Text, is_chinese: bool) -> list[Segment]:
+    """Return a segment of the answer for each piece, in the truth's order."""
+    pieces = _pieces(read, right, is_chinese)
+    if not pieces:
+        return []
     ranks = sorted(range(len(pieces)), key=lambda i: pieces[i][0].answer)
-    moved = _moved(pieces, ranks)
-    if not moved:
-        return read, 0
     starts = [0]
     for before, after in pairwise(ranks):
         starts.append(_boundary(read, right, (pieces, before, after), is_chinese))
     starts = [*accumulate(starts, max), len(read.text)]
     # By the answer's order: the span of each piece, what it completes included.
     spans = {rank: (starts[i], starts[i + 1]) for i, rank in enumerate(ranks)}
-    segments = [spans[rank] for rank in range(len(pieces))]
-    return _concatenate(read, segments, is_chinese), moved
+    lengths = [piece[-1].truth_end - piece[0].truth for piece in pieces]
+    in_place = _heaviest_rise(ranks, [lengths[rank] for rank in ranks])
+    return [
+        Segment(*spans[rank], piece[0].truth, piece[-1].truth_end, rank not in in_place)
+        for rank, piece in enumerate(pieces)
+    ]
 
 
-def _moved(pieces: list[list[_Block]], ranks: list[int]) -> int:
-    """Return how many characters lie in pieces out of place: all but the heaviest rising run."""
-    # A piece is as long as the truth that it spans.
-    weights = [piece[-1].truth_end - piece[0].truth for piece in pieces]
-    best: list[int] = []
-    for i, rank in enumerate(ranks):
-        before = [best[j] for j in range(i) if ranks[j] < rank]
-        best.append(weights[rank] + max(before, default=0))
-    return sum(weights) - max(best, default=0)
+def _heaviest_rise(values: list[int], weights: list[int]) -> set[int]:
+    """Return the rising subsequence of different values whose weights add up to the most."""
+    # For each value as the last one: the best sum, and the place of the value before it.
+    best: list[tuple[int, int]] = []
+    for i, value in enumerate(values):
+        before = max(((best[j][0], j) for j in range(i) if values[j] < value), default=(0, -1))
+        best.append((before[0] + weights[i], before[1]))
+    at = max(range(len(best)), key=lambda i: best[i][0], default=-1)
+    found = set()
+    while at >= 0:
+        found.add(values[at])
+        at = best[at][1]
+    return found
+
+
+def _in_order(read: _Text, right: _Text, segments: list[Segment], errors: int) -> tuple[_Text, int]:
+    """Return the answer with its segments in order and its errors; as it is if that is no worse.
+
+    Args:
+        read: the answer.
+        right: the truth.
+        segments: in the truth's order.
+        errors: of the answer as it is.
+    """
+    if not any(segment.is_moved for segment in segments):
+        return read, errors
+    is_chinese = holds_chinese(right.text)
+    ordered = _concatenate(read, [(s.start, s.end) for s in segments], is_chinese)
+    remaining = character_errors(ordered.text, right.text)
+    return (ordered, remaining) if remaining < errors else (read, errors)
 
 
 def _boundary(

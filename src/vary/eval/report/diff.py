@@ -1,8 +1,13 @@
-"""A truth and an answer side by side, with what differs marked in both."""
+"""A truth and an answer side by side, with what differs marked in both.
+
+Text that stands in the wrong place is compared with the place where it belongs: it is marked as
+moved, and only what is wrong in it is marked as missing or added.
+"""
 
 from dataclasses import dataclass
+from itertools import groupby
 
-from vary.eval.error_split import holds_chinese
+from vary.eval.error_split import Segment, holds_chinese, segments_in_order
 from vary.eval.report.markup import Html, join, tag
 from vary.extras import require
 
@@ -10,6 +15,7 @@ from vary.extras import require
 MAX_SHOWN, MAX_COMPARED = 6_000, 24_000
 # A letter that happens to be right between errors hides more than it tells.
 _NO_WORD = 2
+_RIGHT, _MOVED, _WRONG = range(3)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class _Side:
     num_more: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Change:
     """Characters that differ: of the answer, and of the truth. One of the two may be empty."""
 
@@ -48,12 +54,21 @@ def side_by_side(answer: str, truth: str) -> SideBySide:
     Raises:
         MissingExtraError: rapidfuzz is not installed.
     """
+    truth, answer = truth.strip(), answer.strip()
     is_chinese = holds_chinese(truth[:MAX_COMPARED])
     left, right = _side(truth, is_chinese), _side(answer, is_chinese)
-    changes = _changes(right.compared, left.compared)
+    segments = segments_in_order(answer[:MAX_COMPARED], truth[:MAX_COMPARED])
+    # The answer's characters in the truth's order; -1 is a space between segments.
+    order: list[int] = []
+    for segment in segments:
+        if order and not is_chinese and right.compared[order[-1]] != " ":
+            order.append(-1)
+        order.extend(range(segment.start, segment.end))
+    ordered = "".join(right.compared[at] if at >= 0 else " " for at in order)
+    changes = _changes(ordered, left.compared)
     return SideBySide(
-        truth=_marked(left, [change.truth for change in changes], "del"),
-        answer=_marked(right, [change.answer for change in changes], "ins"),
+        truth=_marked(left, _truth_states(left, segments, changes), "del"),
+        answer=_marked(right, _answer_states(right, segments, changes, order), "ins"),
         hidden_truth=left.num_more + max(0, len(left.compared) - MAX_SHOWN),
         hidden_answer=right.num_more + max(0, len(right.compared) - MAX_SHOWN),
     )
@@ -66,10 +81,9 @@ def shortened(source: str) -> tuple[str, int]:
 
 def _side(source: str, is_chinese: bool) -> _Side:
     """Return a text with runs of white space as one space, or none in Chinese."""
-    source = source.strip()
     compared: list[str] = []
     shown: list[str] = []
-    for character in source[:MAX_COMPARED]:
+    for character in source[:MAX_COMPARED].strip():
         if not character.isspace():
             compared.append(character)
             shown.append(character)
@@ -97,10 +111,21 @@ def _changes(answer: str, truth: str) -> list[_Change]:
         new = _Change((code.src_start, code.src_end), (code.dest_start, code.dest_end))
         if changes and _is_noise(changes[-1], new):
             last = changes[-1]
-            changes[-1] = _Change((last.answer[0], new.answer[1]), (last.truth[0], new.truth[1]))
+            new = _Change((last.answer[0], new.answer[1]), (last.truth[0], new.truth[1]))
+            changes[-1] = new
         else:
             changes.append(new)
-    return changes
+    return [_trimmed(change, answer, truth) for change in changes]
+
+
+def _trimmed(change: _Change, answer: str, truth: str) -> _Change:
+    """Return a change without what both sides begin and end with: joined changes may have such."""
+    (start, end), (truth_start, truth_end) = change.answer, change.truth
+    while start < end and truth_start < truth_end and answer[end - 1] == truth[truth_end - 1]:
+        end, truth_end = end - 1, truth_end - 1
+    while start < end and truth_start < truth_end and answer[start] == truth[truth_start]:
+        start, truth_start = start + 1, truth_start + 1
+    return _Change((start, end), (truth_start, truth_end))
 
 
 def _is_noise(last: _Change, new: _Change) -> bool:
@@ -113,25 +138,50 @@ def _is_noise(last: _Change, new: _Change) -> bool:
     return equal == 0 or (equal <= _NO_WORD and min(sizes) > 1) or equal < min(sizes) // 2
 
 
-def _marked(side: _Side, spans: list[tuple[int, int]], name: str) -> Html:
+def _truth_states(side: _Side, segments: list[Segment], changes: list[_Change]) -> list[int]:
+    states = [_RIGHT] * len(side.compared)
+    for segment in segments:
+        if segment.is_moved:
+            states[segment.truth_start : segment.truth_end] = [_MOVED] * segment.length
+    for change in changes:
+        start, end = change.truth
+        states[start:end] = [_WRONG] * (end - start)
+    return states
+
+
+def _answer_states(
+    side: _Side, segments: list[Segment], changes: list[_Change], order: list[int]
+) -> list[int]:
+    states = [_RIGHT] * len(side.compared)
+    edges = set()
+    for segment in segments:
+        edges |= {segment.start, segment.end - 1}
+        if segment.is_moved:
+            states[segment.start : segment.end] = [_MOVED] * (segment.end - segment.start)
+    for change in changes:
+        for at in order[slice(*change.answer)]:
+            # Whether a space goes with the text before or after it is nothing to mark.
+            if at >= 0 and not (len(segments) > 1 and at in edges and side.compared[at] == " "):
+                states[at] = _WRONG
+    return states
+
+
+def _marked(side: _Side, states: list[int], name: str) -> Html:
     parts: list[object] = []
-    end = 0
-    for start, stop in spans:
-        if start >= MAX_SHOWN:
-            break
-        if stop == start:
-            continue
-        stop = min(stop, MAX_SHOWN)  # noqa: PLW2901 - what is shown of it
-        parts.append("".join(side.shown[end:start]))
-        parts.append(tag(name, _visible(side.shown[start:stop])))
-        end = stop
-    parts.append("".join(side.shown[end : max(end, MAX_SHOWN)]))
+    places = range(min(len(states), MAX_SHOWN))
+    for state, run in groupby(places, key=lambda at: states[at]):
+        shown = "".join(side.shown[at] for at in run)
+        if state == _WRONG:
+            parts.append(tag(name, _visible(shown)))
+        elif state == _MOVED:
+            parts.append(tag("span", shown, class_="moved"))
+        else:
+            parts.append(shown)
     return join(parts)
 
 
-def _visible(shown: list[str]) -> str:
+def _visible(changed: str) -> str:
     """Return changed text; white space gets a sign where there is nothing else to see."""
-    changed = "".join(shown)
     if changed.strip(" \n"):
         return changed
     return changed.replace(" ", "␣").replace("\n", "↵\n")

@@ -1,6 +1,5 @@
 """The sections of the HTML report that show answers: those that are missing, and the worst ones."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,13 @@ from vary.eval.report.pictures import data_uri
 from vary.eval.report.summary import Report, SystemSummary
 
 MAX_REASONS, MAX_IDS = 12, 100
+_LEGEND = tag(
+    "p",
+    tag("span", tag("del", "missing"), ": only in the truth", class_="key"),
+    tag("span", tag("ins", "added"), ": only in the answer", class_="key"),
+    tag("span", tag("span", "moved", class_="moved"), ": right, but elsewhere", class_="key"),
+    class_="keys",
+)
 
 
 def missing_section(report: Report) -> Html | None:
@@ -71,6 +77,7 @@ def worst_section(report: Report) -> Html | None:
         "section",
         tag("h2", "Worst answers"),
         tag("p", told, class_="lead"),
+        _LEGEND if report.worst and report.task.has_text else None,
         *(_page(report, name, rank) for rank, name in enumerate(report.worst, start=1)),
         class_="worst",
     )
@@ -79,8 +86,7 @@ def worst_section(report: Report) -> Html | None:
 def _page(report: Report, name: str, rank: int) -> Html:
     evaluation = report.evaluation
     prompt = evaluation.prompts[name]
-    truth = evaluation.truths.get(name, "") or ""
-    first, *others = evaluation.systems
+    picture = _picture(evaluation.picture(prompt), prompt, len(report.worst))
     return tag(
         "article",
         tag("h3", tag("span", f"{rank}", class_="rank"), " ", _cut(name, 160)),
@@ -88,21 +94,32 @@ def _page(report: Report, name: str, rank: int) -> Html:
         tag("p", tag("b", "Asked: "), _cut(prompt.prompt, 1000), class_="question")
         if prompt.prompt and not report.task.has_text
         else None,
-        tag(
-            "div",
-            _picture(evaluation.picture(prompt), prompt, len(report.worst)),
-            *_texts(report, first, truth, name),
-            class_="triple",
-        ),
+        *(_compared if report.task.has_text else _listed)(report, name, picture),
+    )
+
+
+def _listed(report: Report, name: str, picture: Html) -> Sequence[Html]:
+    """Return the picture, and beside it the truth and all answers one below the other."""
+    truth = report.evaluation.truths.get(name, "") or ""
+    answers = [_answer(report, system, name) for system in report.evaluation.systems]
+    beside = tag("div", _plain_text("Truth", truth), *answers, class_="list")
+    return [tag("div", picture, beside, class_="listed")]
+
+
+def _compared(report: Report, name: str, picture: Html) -> Sequence[Html]:
+    """Return the picture, truth and answer side by side; the others' answers open on demand."""
+    first, *others = report.evaluation.systems
+    return [
+        tag("div", picture, *_texts(report, first, name), class_="triple"),
         *(
             tag(
                 "details",
                 tag("summary", _system_value(report, other, name)),
-                tag("div", *_texts(report, other, truth, name), class_="pair"),
+                tag("div", *_texts(report, other, name), class_="pair"),
             )
             for other in others
         ),
-    )
+    ]
 
 
 def _values(report: Report, name: str) -> Html:
@@ -124,7 +141,7 @@ def _values(report: Report, name: str) -> Html:
 
 
 def _group(group: object) -> str:
-    return group if isinstance(group, str) else json.dumps(group, ensure_ascii=False)
+    return ", ".join(map(str, group)) if isinstance(group, list | tuple) else str(group)
 
 
 def _system_value(report: Report, system: SystemRun, name: str) -> Html:
@@ -136,20 +153,27 @@ def _system_value(report: Report, system: SystemRun, name: str) -> Html:
     return join([legend_mark(colour), tag("span", system.name, class_="name"), " ", tag("b", told)])
 
 
-def _texts(report: Report, system: SystemRun, truth: str, name: str) -> Sequence[Html]:
+def _texts(report: Report, system: SystemRun, name: str) -> Sequence[Html]:
     """Return truth and answer, marked where they differ."""
-    score, response = system.scores[name], system.responses.get(name)
-    heading = _system_value(report, system, name)
-    if score.reason or response is None or response.answer is None:
-        reason = tag("p", "No answer: ", _cut(score.reason, 400), class_="none")
-        return _plain_text("Truth", truth), tag("div", tag("h4", heading), reason, class_="text")
-    if not report.task.has_text:
-        return _plain_text("Truth", truth), _plain_text(heading, response.answer)
+    truth = report.evaluation.truths.get(name, "") or ""
+    response = system.responses.get(name)
+    if system.scores[name].reason or response is None or response.answer is None:
+        return _plain_text("Truth", truth), _answer(report, system, name)
     found = side_by_side(response.answer, truth)
     return (
         _text("Truth", found.truth, found.hidden_truth),
-        _text(heading, found.answer, found.hidden_answer),
+        _text(_system_value(report, system, name), found.answer, found.hidden_answer),
     )
+
+
+def _answer(report: Report, system: SystemRun, name: str) -> Html:
+    """Return an answer as it came, or why there is none."""
+    heading = _system_value(report, system, name)
+    score, response = system.scores[name], system.responses.get(name)
+    if score.reason or response is None or response.answer is None:
+        reason = tag("p", "No answer: ", _cut(score.reason, 400), class_="none")
+        return tag("div", tag("h4", heading), reason, class_="text")
+    return _plain_text(heading, response.answer)
 
 
 def _plain_text(heading: object, source: str) -> Html:

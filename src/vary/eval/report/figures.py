@@ -57,8 +57,8 @@ def nice_step(size: float, num: int) -> float:
 
 def interval_bar(found: Estimate, ends: tuple[float, float], colour: int) -> Html:
     """Return a value as a mark on its interval, on a thin axis."""
-    scale = Scale(*ends, 6, 148)
-    parts = [_line(6, 9, 154, 9, "axis")]
+    scale = Scale(*ends, 6, 268)
+    parts = [_line(6, 9, 274, 9, "axis")]
     if found.low is not None and found.high is not None:
         low, high = scale(found.low), scale(found.high)
         parts += [
@@ -67,7 +67,7 @@ def interval_bar(found: Estimate, ends: tuple[float, float], colour: int) -> Htm
         ]
     if found.value is not None:
         parts.append(mark(scale(found.value), 9, colour))
-    return _svg(160, 18, parts, class_=f"bar s{colour % NUM_COLOURS}", aria_hidden="true")
+    return _svg(280, 18, parts, class_=f"bar s{colour % NUM_COLOURS}", aria_hidden="true")
 
 
 def mark(x: float, y: float, colour: int) -> Html:
@@ -166,8 +166,8 @@ def split_figure(splits: Sequence[tuple[str, SplitSummary]]) -> Html:
     """Return a bar for each system: its errors by kind, per 100 characters of the truths."""
     totals = [split.errors / split.length if split.length else 0.0 for _, split in splits]
     longest = max([*totals, 1e-9])
-    left, row = 8, 46
-    height = row * len(splits) + 8
+    left, row = 0, 44
+    height = row * len(splits)
     scale = Scale(0, longest, left, 560)
     parts: list[Html] = [_patterns()]
     for i, ((name, split), total) in enumerate(zip(splits, totals, strict=True)):

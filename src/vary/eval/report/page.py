@@ -17,6 +17,7 @@ from vary.eval.report.results import (
     lengths_section,
     results_section,
     split_section,
+    systems_table,
 )
 from vary.eval.report.summary import Report
 from vary.eval.statistics import NUM_RESAMPLES
@@ -101,10 +102,6 @@ def _head_section(report: Report) -> Html:
         ("Hash", tag("span", evaluation.data_hash, class_="mono")),
         ("Versions", ", ".join(f"{name} {v}" for name, v in evaluation.versions.items())),
     ]
-    systems = [
-        join([tag("dt", s.name), tag("dd", s.description or "–", class_="mono")])
-        for s in report.systems
-    ]
     return tag(
         "header",
         tag("p", "Evaluation", class_="kicker"),
@@ -114,8 +111,7 @@ def _head_section(report: Report) -> Html:
             *(join([tag("dt", name), tag("dd", value)]) for name, value in facts if value),
             class_="facts",
         ),
-        tag("h2", "Systems") if systems else None,
-        tag("dl", *systems, class_="facts systems") if systems else None,
+        systems_table(report),
     )
 
 

@@ -1,7 +1,5 @@
 """The sections of the HTML report that hold numbers and figures."""
 
-from collections.abc import Sequence
-
 from vary.eval.report.figures import (
     interval_bar,
     kind_swatch,
@@ -27,6 +25,8 @@ from vary.eval.statistics import Estimate
 from vary.eval.tasks.base import Metric
 
 MAX_GROUPS, MAX_GROUP_METRICS = 60, 5
+# A difference is told as one where its interval leaves out 0 and its p-value is below this.
+MAX_P = 0.05
 _BETTER = {"lower": "lower is better", "higher": "higher is better"}
 _KIND_TITLES = {
     "cutting": "lines or runs missing, invented, doubled",
@@ -46,7 +46,7 @@ def results_section(report: Report) -> Html:
                 "table",
                 tag(
                     "thead",
-                    _row("th", "System", "Value", "95 % interval", "", "n", "Missing", "s/answer"),
+                    _row("th", "System", "Value", "95 % interval", "", "n"),
                 ),
                 *(_metric_rows(report, metric) for metric in metrics),
                 class_="results",
@@ -80,7 +80,7 @@ def _metric_rows(report: Report, metric: Metric) -> Html:
             tag("span", _end(ends[1], digits)),
             class_="ends",
         ),
-        tag("td", colspan=3),
+        tag("td"),
     )
     rows = [
         _system_row(system, one, (ends, best, digits), colour)
@@ -102,7 +102,6 @@ def _system_row(
 ) -> Html:
     ends, best, digits = style
     is_best = found.value is not None and found.value == best
-    missing = tag("b", f"{system.num_missing:,}") if system.num_missing else "0"
     return tag(
         "tr",
         tag("th", legend_mark(colour), tag("span", system.name, class_="name"), scope="row"),
@@ -110,38 +109,69 @@ def _system_row(
         tag("td", interval(found, digits), class_="num range"),
         tag("td", interval_bar(found, ends, colour), class_="bars"),
         tag("td", f"{found.num:,}", class_="num"),
-        tag("td", missing, class_="num"),
-        tag("td", seconds(system.seconds["median"]) if system.seconds else NO_VALUE, class_="num"),
     )
+
+
+def systems_table(report: Report) -> Html | None:
+    """Return what was asked, how many answers are missing, and how long one took."""
+    if not report.systems:
+        return None
+    rows = [
+        tag(
+            "tr",
+            tag("th", legend_mark(colour), tag("span", system.name, class_="name"), scope="row"),
+            tag("td", system.description or NO_VALUE, class_="mono told"),
+            tag(
+                "td",
+                tag("b", f"{system.num_missing:,}") if system.num_missing else "0",
+                f" of {system.num:,}",
+                class_="num",
+            ),
+            *(
+                tag(
+                    "td",
+                    seconds(system.seconds[kind]) if system.seconds else NO_VALUE,
+                    class_="num",
+                )
+                for kind in ("median", "mean")
+            ),
+        )
+        for colour, system in enumerate(report.systems)
+    ]
+    head = _row("th", "System", "What was asked", "Missing", "Time, median", "Mean")
+    return _wide(tag("table", tag("thead", head), tag("tbody", *rows), class_="systems"))
 
 
 def comparison_section(report: Report) -> Html | None:
     """Return the first system less each other one, by all metrics."""
     if not report.comparisons:
         return None
+    titles = ("Metric", "Difference", "95 % interval", "p", "Better", "Equal", "Worse", "Finding")
+    bodies = [
+        tag(
+            "tbody",
+            tag(
+                "tr",
+                tag(
+                    "th",
+                    tag("span", comparison.first, class_="metric"),
+                    tag("span", "less", class_="hint"),
+                    tag("span", comparison.other, class_="metric"),
+                    colspan=len(titles),
+                    scope="rowgroup",
+                ),
+            ),
+            *(
+                _comparison_row(m, comparison.metrics[m.name], comparison)
+                for m in report.task.metrics
+            ),
+        )
+        for comparison in report.comparisons
+    ]
     return tag(
         "section",
         tag("h2", "Paired comparison"),
-        *(
-            _wide(_comparison_table(report.task.metrics, comparison))
-            for comparison in report.comparisons
-        ),
-    )
-
-
-def _comparison_table(metrics: Sequence[Metric], comparison: Comparison) -> Html:
-    return tag(
-        "table",
-        tag("caption", tag("b", comparison.first), " less ", tag("b", comparison.other)),
-        tag(
-            "thead",
-            _row("th", "Metric", "Difference", "95 % interval", "p", "Answers", "Finding"),
-        ),
-        tag(
-            "tbody",
-            *(_comparison_row(m, comparison.metrics[m.name], comparison) for m in metrics),
-        ),
-        class_="comparison",
+        _wide(tag("table", tag("thead", _row("th", *titles)), *bodies, class_="comparison")),
     )
 
 
@@ -158,21 +188,17 @@ def _comparison_row(metric: Metric, found: MetricComparison, comparison: Compari
         tag("td", number(difference.value, digits, is_signed=True), class_="num"),
         tag("td", between, class_="num range"),
         tag("td", p_value(difference.p_value), class_="num"),
-        tag(
-            "td",
-            f"{found.better:,} better, {found.equal:,} equal, {found.worse:,} worse",
-            class_="range",
-        ),
+        *(tag("td", f"{n:,}", class_="num") for n in (found.better, found.equal, found.worse)),
         tag("td", finding(metric, found, (comparison.first, comparison.other))),
     )
 
 
 def finding(metric: Metric, found: MetricComparison, names: tuple[str, str]) -> str:
-    """Return in words what an interval of a difference says."""
-    low, high = found.difference.low, found.difference.high
-    if low is None or high is None:
+    """Return in words what the interval and the p-value of a difference say together."""
+    low, high, p = found.difference.low, found.difference.high, found.difference.p_value
+    if low is None or high is None or p is None:
         return "too few documents to tell"
-    if low <= 0 <= high:
+    if low <= 0 <= high or p >= MAX_P:
         return "no clear difference"
     first_is_better = (high < 0) == (metric.better == "lower")
     return f"{names[0] if first_is_better else names[1]} is better"
@@ -180,7 +206,9 @@ def finding(metric: Metric, found: MetricComparison, names: tuple[str, str]) -> 
 
 def groups_section(report: Report) -> Html | None:
     """Return a table for each grouping: of the main metric, or of all for a single system."""
-    keys = list(dict.fromkeys(key for system in report.systems for key in system.groups))
+    found = dict.fromkeys(key for system in report.systems for key in system.groups)
+    # A grouping with one group says what the totals say.
+    keys = [key for key in found if any(len(s.groups.get(key, {})) > 1 for s in report.systems)]
     if not keys:
         return None
     return tag(
@@ -265,7 +293,7 @@ def split_section(report: Report) -> Html | None:
             "tr",
             tag("th", name, scope="row"),
             tag("td", f"{split.errors:,}", class_="num"),
-            *(_share_cell(split.parts[kind], split.shares[kind]) for kind in KINDS),
+            *(_share_cell(split.shares[kind]) for kind in KINDS),
         )
         for name, split in splits
     ]
@@ -291,15 +319,15 @@ def split_section(report: Report) -> Html | None:
     )
 
 
-def _share_cell(num: int, share: Estimate) -> Html:
+def _share_cell(share: Estimate) -> Html:
     between = ""
     if share.low is not None and share.high is not None:
         between = f"[{100 * share.low:.2f}, {100 * share.high:.2f}]"
     return tag(
         "td",
-        tag("span", f"{num:,}", class_="value"),
+        tag("span", percent(share.value), class_="value"),
         " ",
-        tag("span", f"{percent(share.value)} {between}", class_="range"),
+        tag("span", between, class_="range"),
         class_="num",
     )
 

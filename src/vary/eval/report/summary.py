@@ -60,7 +60,7 @@ class SystemSummary:
         metrics: metric -> total.
         groups: grouping -> group -> metric -> total.
         split: errors by kind, None for tasks without texts.
-        seconds: median, mean and number of times known; None where none is.
+        seconds: median, mean and number of the times that answers took; None where none is known.
     """
 
     name: str
@@ -210,7 +210,9 @@ def _summarise(
     seconds = [
         response.seconds
         for name in evaluation.prompts
-        if (response := system.responses.get(name)) and response.seconds is not None
+        if (response := system.responses.get(name))
+        and response.answer is not None
+        and response.seconds is not None
     ]
     reasons = Counter(score.reason for score in scores if score.reason)
     return SystemSummary(

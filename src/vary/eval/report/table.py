@@ -18,7 +18,7 @@ from vary.eval.report.numbers import (
     percent,
     seconds,
 )
-from vary.eval.report.summary import KINDS, Comparison, Report, SystemSummary
+from vary.eval.report.summary import KINDS, Report, SystemSummary
 from vary.eval.statistics import Estimate
 from vary.eval.tasks.base import Metric
 
@@ -37,8 +37,8 @@ def print_table(report: Report, console: Console) -> None:
     )
     for start in range(0, len(report.systems), PER_TABLE):
         console.print(_totals(report, report.systems[start : start + PER_TABLE]))
-    for comparison in report.comparisons:
-        console.print(_compared(comparison, task.metrics[0]))
+    if report.comparisons:
+        console.print(_compared(report))
     for system in report.systems:
         for line in _missing(system):
             console.print(line)
@@ -58,7 +58,7 @@ def _totals(report: Report, systems: Sequence[SystemSummary]) -> Table:
     for system in systems:
         table.add_column(_short(system.name), justify="right", no_wrap=True)
     for metric in report.task.metrics:
-        title = Text.assemble(plain(metric.title), (f" {ARROWS[metric.better]}", "dim"))
+        title = Text.assemble((f"{ARROWS[metric.better]} ", "dim"), plain(metric.title))
         found = [system.metrics[metric.name] for system in systems]
         best = best_value(metric, [s.metrics[metric.name] for s in report.systems])
         table.add_row(title, *(_cell(one, metric, best) for one in found))
@@ -95,23 +95,30 @@ def _cell(found: Estimate, metric: Metric, best: float | None) -> Text:
     )
 
 
-def _compared(comparison: Comparison, metric: Metric) -> Text:
-    found = comparison.metrics[metric.name]
+def _compared(report: Report) -> Table:
+    """Return the first system less each other one, by the main metric."""
+    metric = report.task.metrics[0]
     digits = num_digits(metric)
-    difference = found.difference
-    between = (
-        f" [{number(difference.low, digits, is_signed=True)}, "
-        f"{number(difference.high, digits, is_signed=True)}]"
-        if difference.low is not None
-        else " (no interval)"
-    )
-    return Text(
-        f"{_short(comparison.first)} less {_short(comparison.other)}, {plain(metric.title)}: "
-        f"{number(difference.value, digits, is_signed=True)}{between}, "
-        f"p {'' if difference.p_value is not None and difference.p_value < 0.001 else '= '}"
-        f"{p_value(difference.p_value)}; better {found.better:,}, equal {found.equal:,}, "
-        f"worse {found.worse:,}"
-    )
+    first = _short(report.systems[0].name)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(f"{first} less")
+    for title in (plain(metric.title), "95 % interval", "p", "better", "equal", "worse"):
+        table.add_column(title, justify="right", max_width=_TITLE_WIDTH, overflow="fold")
+    for comparison in report.comparisons:
+        found = comparison.metrics[metric.name]
+        difference = found.difference
+        between = "no interval"
+        if difference.low is not None:
+            low = number(difference.low, digits, is_signed=True)
+            between = f"[{low}, {number(difference.high, digits, is_signed=True)}]"
+        table.add_row(
+            Text(_short(comparison.other)),
+            number(difference.value, digits, is_signed=True),
+            Text(between, "dim"),
+            p_value(difference.p_value),
+            *(f"{num:,}" for num in (found.better, found.equal, found.worse)),
+        )
+    return table
 
 
 def _missing(system: SystemSummary) -> list[Text]:
