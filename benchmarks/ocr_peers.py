@@ -272,22 +272,23 @@ def main() -> None:
         return
     from rich.console import Console  # noqa: PLC0415
 
-    from vary.eval.report import build_report, print_table, write_html, write_json  # noqa: PLC0415
+    from vary.eval.report import build_report, print_table, write_html  # noqa: PLC0415
     from vary.eval.runner import RunOptions, run_evaluation  # noqa: PLC0415
     from vary.eval.tasks.ocr import OcrTask  # noqa: PLC0415
 
     peers = find_peers(arguments.peers.split(","), arguments.rapidocr_python)
     options = RunOptions(watch=tell)
     evaluation = run_evaluation(OcrTask(), arguments.pages, peers, arguments.out, options)
-    report = build_report(evaluation, worst=arguments.worst)
+    report = build_report(evaluation, num_worst=arguments.worst)
     print_table(report, Console(width=100))
-    write_json(report, arguments.out / "report.json")
+    found = report.to_dict()
+    (arguments.out / "report.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     write_html(report, arguments.out / "report.html")
     print(
         "system          edit distance           F1                      s/page  peak MiB  missing"
     )
     for run in evaluation.systems:
-        print(row_of(run, report.to_dict()))
+        print(row_of(run, found))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`vary eval`: measure systems on a task, score answers that lie there, report."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from vary.cli.quiet import settle_torch
 
 if TYPE_CHECKING:
     from vary.eval.evaluation import Evaluation
@@ -264,29 +267,33 @@ def score(
             evaluation = score_prompts(
                 chosen, file.prompts(), system, out, RunOptions(workers, watch=watch)
             )
-    _report(evaluation, out, worst)
+    _report(evaluation, out, worst, workers)
 
 
 def _measure(task: "Task", run: _Run) -> None:
     from vary.eval.runner import RunOptions, run_evaluation
-    from vary.eval.systems import SystemOptions, open_systems
+    from vary.eval.systems import ReaderSystem, SystemOptions, open_systems
 
     options = SystemOptions(run.device, run.batch_size, run.workers, run.timeout_s)
     systems = open_systems(run.models, options)
+    if any(isinstance(system, ReaderSystem) for system in systems):
+        settle_torch()
     with _progress() as watch:
         evaluation = run_evaluation(
             task, run.data, systems, run.out, RunOptions(run.workers, run.retry, watch)
         )
-    _report(evaluation, run.out, run.worst)
+    _report(evaluation, run.out, run.worst, run.workers)
 
 
-def _report(evaluation: "Evaluation", out: Path | None, worst: int) -> None:
-    from vary.eval.report import build_report, print_table, write_html, write_json
+def _report(evaluation: "Evaluation", out: Path | None, worst: int, workers: int) -> None:
+    from vary.data.manifest import replace_file
+    from vary.eval.report import build_report, print_table, write_html
 
-    report = build_report(evaluation, worst=worst)
+    report = build_report(evaluation, num_worst=worst, num_workers=workers)
     print_table(report, Console())
     if out is not None:
-        write_json(report, out / "report.json")
+        report_json = json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+        replace_file(out / "report.json", (report_json + "\n").encode())
         write_html(report, out / "report.html")
         typer.echo(f"{out / 'report.html'}, {out / 'report.json'}")
     if any(system.num_missing for system in evaluation.systems):

@@ -1,6 +1,5 @@
 """`vary read`: documents in, text out."""
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from rich.progress import (
 )
 
 from vary.checkpoints import find_checkpoint
+from vary.cli.quiet import settle_torch
 from vary.errors import VaryError
 from vary.read.documents import open_document, parse_pages, select_pages
 from vary.read.inputs import (
@@ -102,14 +102,9 @@ def read(
 
 def load_reader(model: str, device: str, batch_size: int | None) -> "Reader":
     """Return the reader; imports torch."""
-    # Every shape of a matrix leaves a kernel in oneDNN's cache, and lines have many shapes: with
-    # its default of 1024 kernels a long document takes a gigabyte more.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
-    from transformers.utils.logging import disable_progress_bar
-
+    settle_torch()
     from vary.read.reader import Reader
 
-    disable_progress_bar()  # of loading weights: the bar of this command is that of its pages
     return Reader.from_pretrained(model, device=device, batch_size=batch_size)
 
 

@@ -7,7 +7,9 @@ from vary.eval.runner import worst_score
 from vary.eval.tasks.ocr import OcrTask
 
 ENGLISH = Prompt("a", (), "", "the quick brown fox jumps over the dog", "book", {"language": "en"})
-CHINESE = Prompt("b", (), "", "视觉 词汇表 很大，语言模型写出这一页的文字。", "book", {"language": "zh"})
+CHINESE = Prompt(
+    "b", (), "", "视觉 词汇表 很大，模型写出这一页的文字。", "book", {"language": "zh"}
+)
 EMPTY = Prompt("c", (), "", "")
 
 
@@ -37,7 +39,9 @@ def test_a_page_as_it_stands_is_best():
 def test_the_values_are_those_of_the_metrics():
     assert OcrTask().score(ENGLISH, "the quick fox") == text_metrics("the quick fox", ENGLISH.truth)
     # White space between Chinese characters is none.
-    assert OcrTask().score(CHINESE, "视觉词汇表很大，语言模型写出这一页的文字。")["edit_distance"] == 0.0
+    assert (
+        OcrTask().score(CHINESE, "视觉词汇表很大，模型写出这一页的文字。")["edit_distance"] == 0.0
+    )
 
 
 @pytest.mark.parametrize("answer", ["", "   \n"])

@@ -27,9 +27,9 @@ PROMPTS = {
     "": "Provide the OCR results of this image.",
 }
 EDIT_DISTANCE = Metric("edit_distance", "edit distance", "lower", 1.0, 0.0, "edit distance")
-F1 = Metric("f1", "F1 (word sets)", "higher", 0.0, 1.0, "F1-score")
-PRECISION = Metric("precision", "precision (word sets)", "higher", 0.0, 1.0, "precision")
-RECALL = Metric("recall", "recall (word sets)", "higher", 0.0, 1.0, "recall")
+F1 = Metric("f1", "F1 (sets of words)", "higher", 0.0, 1.0, "F1-score")
+PRECISION = Metric("precision", "precision (sets)", "higher", 0.0, 1.0, "precision")
+RECALL = Metric("recall", "recall (sets)", "higher", 0.0, 1.0, "recall")
 BLEU = Metric("bleu", "BLEU", "higher", 0.0, 1.0)
 METEOR = Metric("meteor", "METEOR", "higher", 0.0, 1.0)
 METRICS = (
@@ -43,10 +43,10 @@ METRICS = (
     BLEU,
     METEOR,
     Metric("rouge_l", "ROUGE-L", "higher", 0.0, 1.0),
-    Metric("cer", "character error rate", "lower", 1.0, 0.0),
+    Metric("cer", "char. error rate", "lower", 1.0, 0.0),
     Metric("wer", "word error rate", "lower", 1.0, 0.0),
 )
-INVENTED = Metric("invented", "empty pages with text", "lower", 1.0, 0.0)
+INVENTED = Metric("invented", "text on empty pages", "lower", 1.0, 0.0)
 MODE_METRICS = (EDIT_DISTANCE, F1, PRECISION, RECALL, BLEU, METEOR)
 WHITE_SPACE = (
     "White space: for edit distance and character error rate every run of it counts as one space, "
