@@ -39,7 +39,7 @@ class ChartDict:
 
     @classmethod
     def from_dict(cls, chart: Mapping[str, Any]) -> "ChartDict":
-        """Return the chart of a dict of texts.
+        """Return the chart of a dict of texts and numbers.
 
         The table stands under ``data`` (the paper) or ``values`` (OneChart); without either it
         is all that is no title. One series is ``{key: value}``, several are one dict each.
@@ -127,18 +127,22 @@ def _cells(table: Mapping[str, Any]) -> Iterator[Cell]:
             for path, text in _leaves(value):
                 yield Cell(name, " ".join(path), text)
         else:
-            yield Cell("", name, value)
+            yield Cell("", name, _text(value))
 
 
 def _leaves(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield path and text of all texts in nested dicts and lists; lists count from 1."""
-    if isinstance(value, str):
-        yield (), value
+    """Yield path and text of all values in nested dicts and lists; lists count from 1."""
+    if not isinstance(value, dict | list):
+        yield (), _text(value)
         return
     items = value.items() if isinstance(value, dict) else enumerate(value, start=1)
     for name, part in items:
         for path, text in _leaves(part):
             yield (str(name), *path), text
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _meet(prediction: Iterable[Cell], truth: ChartDict) -> Iterator[tuple[Cell, Cell]]:
