@@ -73,11 +73,13 @@ class Mode:
             prediction: what was read.
             truth: what stands there.
         """
-        for side, text in (("answer", prediction), ("truth", truth)):
+        sides = (("answer", prediction), ("truth", truth))
+        for side, text in sides:
             if len(text) < self.min_characters:
                 return f"{self.name} drops pages with {_shortage(self.min_characters, side)}"
-            # Cut by jieba, only the empty text has no words: white space is some.
-            is_cut = self._is_cut(prediction, truth)
+        # Cut by jieba, only the empty text has no words: white space is some.
+        is_cut = self._is_cut(prediction, truth)
+        for side, text in sides:
             if not (text if is_cut else text.strip()):
                 return f"the script of {self.name} ends with an error where the {side} has no words"
         return ""

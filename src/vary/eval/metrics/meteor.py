@@ -17,10 +17,11 @@ class MissingResourceError(VaryError, LookupError):
 def meteor(prediction: Sequence[str], truth: Sequence[str], wordnet: Any = None) -> float:
     """Return the METEOR of two sequences of words.
 
-    Words are matched as they stand in lower case, then by Porter's stems, then by English synonyms.
+    Words are matched as they stand in lower case, then by Porter's stems, then by the synonyms that
+    WordNet has of the stems: English ones, and those only where stem and word are the same.
     Precision and recall of the matches are averaged with recall nine times as heavy, and up to half
     is taken off where the matches lie in many pieces. Words of other languages match as they stand.
-    A text that is wholly right stays a little below 1: one piece is still counted.
+    A text that is wholly right stays a little below 1, since one piece is still counted.
 
     Args:
         prediction: words of what was read.
