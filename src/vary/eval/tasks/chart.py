@@ -134,13 +134,16 @@ def _truth_chart(prompt: Prompt) -> ChartDict:
 
 
 def _parse_truth(text: str) -> dict[str, Any] | None:
-    """Return the dict that a truth is, or that its pipe table says."""
+    """Return the dict that a truth is, or that its pipe table says; None for all else.
+
+    Rows of a table that share a name are several series of which one cannot tell which is which.
+    """
     found = parse_dict(text)
     if found is not None or "{" in text:
         return found
     head, *rows = [[cell.text for cell in row] for row in pipe_rows(text)] or [[]]
-    names = [row[0] for row in rows if row]
-    if len(head) < 2 or not names or len(set(names)) < len(rows):
+    is_even = all(len(row) == len(head) for row in rows)
+    if len(head) < 2 or not rows or not is_even or len({row[0] for row in rows}) < len(rows):
         return None
     return {"data": _table(head[1:], rows)}
 
@@ -148,7 +151,7 @@ def _parse_truth(text: str) -> dict[str, Any] | None:
 def _table(series: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
     columns = {
         f"{name} ({number})" if list(series).count(name) > 1 else name: {
-            row[0]: row[number] for row in rows if number < len(row)
+            row[0]: row[number] for row in rows
         }
         for number, name in enumerate(series, start=1)
     }
@@ -194,7 +197,7 @@ def _folder_prompts(folder: Path) -> Iterator[Prompt]:
 
 def _prompt(name: str, text: str, document: str, groups: dict[str, Any]) -> Prompt:
     truth = _parse_truth(text)
-    reason = "its truth is no dict" if truth is None else ""
+    reason = "its truth is no dict and no table whose rows have names" if truth is None else ""
     return Prompt(name, (), PROMPT, text if truth is None else truth, document, groups, reason)
 
 
