@@ -19,6 +19,7 @@ from vary.checkpoints import CONFIG_FILE, bundled_checkpoints, find_checkpoint
 from vary.errors import VaryError
 from vary.eval.answers import AnswerFile
 from vary.eval.data import IMAGES_FOLDER
+from vary.eval.endpoint import EndpointSystem
 from vary.eval.records import Prompt, Response, clean_text
 from vary.read.inputs import checkpoint_digest
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from vary.read.results import DocumentResult
 
 _NAMED = re.compile(r"^(?P<name>[\w.-]+)=(?P<spec>.+)$", re.DOTALL)
+_ENDPOINT = re.compile(r"^(?P<url>https?://[^#]+)#(?P<model>.+)$")
 _PLACEHOLDER = re.compile(r"\{(image|prompt|output)\}")
 _ANSWER_SUFFIXES = (".txt", ".md", ".json")
 DEFAULT_TIMEOUT_S = 600.0
@@ -352,7 +354,8 @@ def open_systems(specs: Sequence[str], options: SystemOptions) -> list[System]:
 
     Args:
         specs: each `SPEC` or `NAME=SPEC`; a SPEC is a bundled checkpoint's name, the folder of a
-            checkpoint, a command with `{image}`, a folder of answers, or a file of answers.
+            checkpoint, a command with `{image}`, `URL#MODEL` of an OpenAI-compatible endpoint, a
+            folder of answers, or a file of answers.
         options: for those that are run.
 
     Raises:
@@ -378,6 +381,11 @@ def _open_system(name: str, spec: str, options: SystemOptions) -> System:
         system = CommandSystem(name, spec, options.workers, options.timeout_s)
         system.name = name or Path(system.program).name
         return system
+    served = _ENDPOINT.match(spec)
+    if served:
+        model = served["model"]
+        known_as = name or re.sub(r"[^\w.-]+", "-", model.rsplit("/", 1)[-1])
+        return EndpointSystem(known_as, served["url"], model, options.workers, options.timeout_s)
     path = Path(spec)
     if spec in bundled_checkpoints() or (path / CONFIG_FILE).is_file():
         return ReaderSystem(name or path.name, spec, options.device, options.batch_size)
@@ -393,5 +401,5 @@ def _open_system(name: str, spec: str, options: SystemOptions) -> System:
     known = ", ".join(bundled_checkpoints()) or "none"
     raise VaryError(
         f"--model {spec!r}: no bundled checkpoint ({known}), no folder and no file; a program is "
-        "given as a command with {image} in it"
+        "given as a command with {image} in it, a served model as URL#MODEL"
     )
