@@ -9,9 +9,9 @@ sides; where the truth holds Chinese it is removed. The three parts add up to th
 
 How they are found:
 
-1. *Anchors.* Runs of characters that occur once in the answer and once in the truth, wherever they
-   stand: first long ones, then shorter ones within what is left; and lines that are equal and
-   stand once in both. Line breaks need not agree: runs go over them.
+1. *Anchors.* Lines that occur once in the answer and once in the truth; then runs of characters
+   that do so within what is left, wherever they stand, long ones first. Line breaks need not agree:
+   runs go over them.
 2. *Pieces.* Anchors that follow each other on both sides are one piece. Pieces with too little text
    to be sure of are dropped (chance finds such as " of the "), smallest first, until none is left.
 3. *Order.* The answer's pieces are put into the truth's order; what stands between two pieces goes
@@ -51,7 +51,7 @@ MIN_PIECE = (16, 6)
 # An answer is compared up to this many times its truth, and some more; a truth up to its limit.
 MAX_RATIO, MAX_EXTRA, MAX_TRUTH = 3, 20_000, 200_000
 
-# Characters by which an anchor may go over the end of its line by chance.
+# Characters by which an anchor may go over the end of its line, where two lines begin alike.
 _OVERSHOOT = 5
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -216,10 +216,9 @@ def _shorten(text: _Text, length: int) -> _Text:
 
 def _pieces(read: _Text, right: _Text, is_chinese: bool) -> list[list[_Block]]:
     """Return the pieces in the truth's order, each a list of blocks that follow one another."""
-    blocks: list[_Block] = []
+    blocks = _equal_lines(read, right)
     for size in ANCHORS[is_chinese]:
         blocks = _add_anchors(blocks, read.text, right.text, size)
-    blocks = _add_lines(blocks, read, right)
     return _trusted(blocks, right, MIN_PIECE[is_chinese])
 
 
@@ -279,35 +278,23 @@ def _without_overlap(blocks: list[_Block], found: list[_Block]) -> list[_Block]:
     return sorted([*blocks, *found], key=lambda b: b.truth)
 
 
-def _add_lines(blocks: list[_Block], read: _Text, right: _Text) -> list[_Block]:
-    """Return the blocks and equal lines that stand once in both texts, outside of all blocks."""
-    free_truth = _free([(b.truth, b.truth_end) for b in blocks], len(right.text))
-    free_answer = _free([(b.answer, b.answer_end) for b in blocks], len(read.text))
-    in_truth = _unique_lines(right, free_truth)
-    in_answer = _unique_lines(read, free_answer)
-    found = [
+def _equal_lines(read: _Text, right: _Text) -> list[_Block]:
+    """Return the lines that stand once in both texts."""
+    in_truth, in_answer = _unique_lines(right), _unique_lines(read)
+    return [
         _Block(start, in_answer[line], len(line), is_line=True)
         for line, start in in_truth.items()
         if line in in_answer
     ]
-    return sorted([*blocks, *found], key=lambda b: b.truth)
 
 
-def _unique_lines(text: _Text, spans: list[tuple[int, int]]) -> dict[str, int]:
-    """Return the lines that stand once in the text and lie within the spans, and where."""
+def _unique_lines(text: _Text) -> dict[str, int]:
+    """Return the lines that stand once in a text, and where."""
     places: dict[str, int] = {}
     for start, end in text.lines:
         line = text.text[start:end]
         places[line] = -1 if line in places else start
-    remaining = iter(spans)
-    span = next(remaining, None)
-    within: dict[str, int] = {}
-    for line, start in places.items():
-        while span and span[1] <= start:
-            span = next(remaining, None)
-        if start >= 0 and span and span[0] <= start and start + len(line) <= span[1]:
-            within[line] = start
-    return within
+    return {line: start for line, start in places.items() if start >= 0}
 
 
 def _trusted(blocks: list[_Block], right: _Text, min_size: int) -> list[list[_Block]]:
@@ -426,7 +413,9 @@ def _boundary(
     if after:
         head = min(head, second.truth - pieces[after - 1][-1].truth_end)
     share = tail + max(0, gap - tail - head) if gap >= tail + head else gap * tail // (tail + head)
-    return _snap(read, first.answer_end + share, (first.answer_end, second.answer), is_chinese)
+    low = first.answer_end - min(_OVERSHOOT, first.size // 4)
+    high = second.answer + min(_OVERSHOOT, second.size // 4)
+    return _snap(read, first.answer_end + share, (low, high), is_chinese)
 
 
 def _line_end(text: _Text, place: int) -> int:
@@ -438,11 +427,8 @@ def _line_start(text: _Text, place: int) -> int:
 
 
 def _snap(text: _Text, place: int, within: tuple[int, int], is_chinese: bool) -> int:
-    """Return the nearest start of a line, or else of a word, near a place.
-
-    An anchor may go some characters too far, where two lines begin alike.
-    """
-    low, high = within[0] - _OVERSHOOT, within[1] + _OVERSHOOT
+    """Return the nearest start of a line, or else of a word, near a place and within limits."""
+    low, high = within
     near = [s for s, _ in text.lines if low <= s <= high and abs(s - place) <= _OVERSHOOT]
     if near:
         return min(near, key=lambda start: abs(start - place))

@@ -24,7 +24,7 @@ from vary.eval.tasks.base import Metric
 
 # Systems side by side: with three, a table is 100 columns wide.
 PER_TABLE = 3
-_TITLE_WIDTH = 21
+_TITLE_WIDTH = 24
 _NAME_WIDTH = 21
 
 
