@@ -222,3 +222,30 @@ def test_mistakes_in_a_recipe_are_named(run, recipe, tmp_path):
     assert (result.exit_code, "did you mean seed?" in result.output) == (2, True)
     result = run("make", recipe(), "options.colums=[1]", "--out", tmp_path / "set")
     assert (result.exit_code, "did you mean columns?" in result.output) == (2, True)
+
+
+def test_blanks_are_made_with_text_and_without(run, sources, tmp_path):
+    same = ["--count", 10, "--seed", 1, "--long-side-px", "200-300"]
+    result = run("blank", *same, "--out", tmp_path / "without")
+    assert (result.exit_code, "10 samples" in result.output) == (0, True), result.output
+    result = run("blank", *same, "--out", tmp_path / "with", *sources[:4], "--kinds", "bleed,paper")
+    assert result.exit_code == 0, result.output
+    for name in ("with", "without"):
+        assert run("verify", tmp_path / name).exit_code == 0
+        counts = json.loads(run("stats", tmp_path / name, "--json").stdout)
+        assert (counts["samples"], counts["characters"], counts["words"]) == (10, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--kinds", "papre", "kinds papre: allowed are paper, noise"),
+        ("--kinds", "bleed", "give text"),
+        ("--long-side-px", "9-10", "long_side_px 9-10"),
+        ("--scanned", "2", "scanned 2"),
+    ],
+)
+def test_wrong_options_of_blanks_are_told(run, tmp_path, option, value, message):
+    result = run("blank", "--out", tmp_path, "--count", 1, "--seed", 1, option, value)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())

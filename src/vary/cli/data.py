@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vary.data.shards import Run
 
 # Indices per shard: files of some tens of megabytes, and a stopped run loses little.
-SHARD_SIZES = {"page": 128, "tile": 2048, "line": 4096, "block": 2048}
+SHARD_SIZES = {"page": 128, "tile": 2048, "line": 4096, "block": 2048, "blank": 128}
 
 app = typer.Typer(no_args_is_help=True, help="Make training data, look at it, check it.")
 
@@ -147,6 +147,46 @@ def block(
 
 
 @app.command()
+def blank(
+    out: OutOption,
+    count: CountOption,
+    seed: SeedOption,
+    kinds: Annotated[
+        str | None, typer.Option(help="Kinds, taken in turn; else all that can be made.")
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="Folder of *.txt files that shine through: kind bleed.")
+    ] = None,
+    long_side_px: Annotated[str, typer.Option(help="Longer side: a number or a range.")] = (
+        "1000-1700"
+    ),
+    scanned: Annotated[float, typer.Option(help="Share of drawn pages that look scanned.")] = 0.6,
+    workers: WorkersOption = 1,
+    fonts: FontsOption = None,
+    include_fonts: IncludeFontsOption = None,
+    exclude_fonts: ExcludeFontsOption = None,
+    shard_size: ShardSizeOption = None,
+) -> None:
+    """Make pages and pictures without text: noise, rules, stains, folds, figures, frames."""
+    from vary.data.engines.blank.engine import KINDS, BlankConfig, build_blank_engine
+    from vary.data.shards import Run
+
+    able = tuple(kind for kind in KINDS if text is not None or kind != "bleed")
+    config = BlankConfig(
+        kinds=tuple(part.strip() for part in kinds.split(",")) if kinds else able,
+        long_side_px=_range(long_side_px, "--long-side-px"),
+        scanned=scanned,
+        text=text,
+        fonts=tuple(fonts) if fonts else None,
+        include_fonts=tuple(include_fonts or ()),
+        exclude_fonts=tuple(exclude_fonts or ()),
+    )
+    size = SHARD_SIZES["blank"] if shard_size is None else shard_size
+    run = Run(out, count, seed, size, workers)
+    _report(_generate_with_progress(partial(build_blank_engine, config), run), out)
+
+
+@app.command()
 def make(
     recipe: Annotated[Path, typer.Argument(help="A data recipe, as those in recipes/eval.")],
     overrides: Annotated[
@@ -173,7 +213,7 @@ def make(
     run = plan.run(out, workers)
     _report(_generate_with_progress(plan.engine_builder(), run), out)
     found = hash_set(out)
-    verdict = None if frozen is None else judge(frozen, found, pixel_versions())
+    verdict = None if frozen is None else judge(frozen, found, pixel_versions(plan.engine))
     write_card(out, plan, found, verdict)
     typer.echo(f"{plan.name}: text {found.text_sha256}, pixels {found.pixels_sha256}")
     if verdict is not None:

@@ -9,20 +9,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, features
 
 from vary.data.fonts import font_files, system_font_folders
 from vary.data.manifest import library_versions, replace_file
-from vary.data.recipe import Frozen, SetHashes, SetRecipe
+from vary.data.recipe import DRAWN_WITH, Frozen, SetHashes, SetRecipe
 from vary.data.schema import EncodedImage, Sample
 from vary.data.shards import file_sha256, iterate_set
 from vary.errors import InputError
+from vary.extras import require
 
 CARD_NAME = "card.json"
 # How many samples `Frozen.first` is over: enough to see a difference, made in seconds.
 FIRST_SAMPLES = 3
-# Versions that decide files but neither texts nor decoded pixels.
-_FILE_VERSIONS = frozenset({"vary", "pyarrow", "zlib"})
+# Versions that decide texts and decoded pixels. Text is laid out without Raqm and HarfBuzz, and
+# no compression without loss has a say.
+_PIXEL_VERSIONS = ("numpy", "pillow", "freetype2")
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,13 @@ def hash_set(folder: Path, first: int | None = None) -> SetHashes:
     return hash_samples(islice(iterate_set(folder), first))
 
 
-def pixel_versions() -> dict[str, str]:
-    """Return the versions of all that decides texts and pixels of a set."""
-    versions = library_versions()
-    return {name: version for name, version in versions.items() if name not in _FILE_VERSIONS}
+def pixel_versions(engine: str) -> dict[str, str]:
+    """Return the versions of all that decides texts and pixels of an engine's sets."""
+    known = library_versions()
+    versions = {name: known[name] for name in _PIXEL_VERSIONS}
+    jpeg = str(features.version_feature("libjpeg_turbo") or "absent")
+    drawn_with = {name: require(name, extra="data").__version__ for name in DRAWN_WITH[engine]}
+    return {**versions, "libjpeg_turbo": jpeg, **drawn_with}
 
 
 def check_fonts(name: str, frozen: Frozen, folders: Sequence[Path] | None = None) -> None:
@@ -84,11 +89,12 @@ def check_fonts(name: str, frozen: Frozen, folders: Sequence[Path] | None = None
     places: dict[str, list[Path]] = {}
     for path in (path for folder in looked if folder.is_dir() for path in font_files(folder)):
         places.setdefault(path.name, []).append(path)
-    missing = [
-        f"{file} (sha256 {font.sha256}{_from_package(font.package)}; {_found(places.get(file))})"
-        for file, font in frozen.fonts.items()
-        if font.sha256 not in {file_sha256(path) for path in places.get(file, [])}
-    ]
+    missing = []
+    for file, font in frozen.fonts.items():
+        found = places.get(file.split("#")[0], [])  # the second of one name is listed as name#2
+        if font.sha256 not in {file_sha256(path) for path in found}:
+            told = f"{_from_package(font.package)}; {_found(found)}"
+            missing.append(f"{file} (sha256 {font.sha256}{told})")
     if missing:
         packages = sorted({font.package for font in frozen.fonts.values() if font.package})
         hint = f"apt install {' '.join(packages)}" if packages else "install them"
@@ -144,7 +150,7 @@ def write_card(
         "seed": recipe.seed,
         **asdict(found),
         "frozen": "not a frozen set" if verdict is None else verdict.message,
-        "versions": pixel_versions(),
+        "versions": pixel_versions(recipe.engine),
         "fonts": {} if frozen is None else {n: asdict(font) for n, font in frozen.fonts.items()},
         "sources": [asdict(source) for source in recipe.sources],
     }
@@ -181,5 +187,5 @@ def _from_package(package: str) -> str:
     return f", Debian package {package}" if package else ""
 
 
-def _found(paths: list[Path] | None) -> str:
+def _found(paths: list[Path]) -> str:
     return "another file of this name was found" if paths else "not found"

@@ -21,6 +21,8 @@ ENGINES: dict[str, tuple[str, str, str]] = {
     "chart": ("vary.data.engines.chart", "ChartConfig", "build_chart_engine"),
     "page": ("vary.data.engines.page.engine", "PageConfig", "build_page_engine"),
 }
+# Libraries beyond Pillow and numpy that draw an engine's pictures: their versions move pixels.
+DRAWN_WITH: dict[str, tuple[str, ...]] = {"blank": (), "chart": ("matplotlib",), "page": ()}
 # A shard of documents is a file of some tens of megabytes, and a stopped run loses little.
 SHARD_SIZE = 128
 # What an override may change in a frozen set without making another set of it.

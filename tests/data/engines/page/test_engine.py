@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 from dataclasses import replace
@@ -172,6 +173,33 @@ def test_a_text_without_glyphs_is_rejected_with_the_reason(font_folder):
         make_sample(engine, 0, 0)
     assert caught.value.reason == "no font has the glyphs"
     assert "Aileron" in caught.value.detail
+
+
+def test_pages_of_passages_share_no_text(text_folder, font_folder):
+    config = PageConfig(text_folder, (font_folder,), sizes=("slide",), passages=6)
+    engine = build_page_engine(config)
+    metas = [json.loads(make_sample(engine, 3, index).meta) for index in range(6)]
+    taken = [set(range(*meta["paragraphs"])) for meta in metas]
+    assert all(taken)
+    assert sum(map(len, taken)) == len(set.union(*taken))
+    again = json.loads(make_sample(engine, 3, 6).meta)
+    assert again["paragraphs"][0] == metas[0]["paragraphs"][0]
+    assert engine.config()["passages"] == 6
+    assert "passages" not in build_page_engine(PageConfig(text_folder, (font_folder,))).config()
+
+
+@pytest.mark.parametrize("changes", [{"passages": 0}, {"passages": 3, "kind": "tile"}])
+def test_passages_are_for_pages(changes):
+    with pytest.raises(VaryError, match="for pages only"):
+        PageConfig("text", **changes)
+
+
+def test_fonts_are_taken_by_their_hash(text_folder, font_folder):
+    digest = hashlib.sha256((font_folder / "aileron.ttf").read_bytes()).hexdigest()
+    config = PageConfig(text_folder, (font_folder,), font_hashes=(digest,))
+    assert build_page_engine(config).config()["fonts"] == {"aileron.ttf": digest}
+    with pytest.raises(VaryError, match="no font found"):
+        build_page_engine(replace(config, font_hashes=("12ab",)))
 
 
 def test_a_folder_without_text_is_named(tmp_path, font_folder):

@@ -182,7 +182,7 @@ class BlankEngine:
         assert self.other_side is not None
         drawn = self.other_side.draw(index, rng)
         size = (canvas.shape[1], canvas.shape[0])
-        # Blurred by a good part of a letter's height, so that no letter is left, in headings neither.
+        # Blurred by a good part of a letter's height: no letter is left, nor in headings.
         body_px = drawn.meta["body_pt"] * drawn.meta["dpi"] / 72 * size[1] / drawn.image.height
         back = drawn.image.convert("L").resize(size, Image.Resampling.BILINEAR)
         back = back.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

@@ -200,7 +200,7 @@ def add_stains(canvas: Canvas, rng: np.random.Generator) -> str:
     width, height = size_of(canvas)
     for form in chosen:
         color = pick_color(rng, STAIN_COLORS)
-        center = (between(rng, -0.05, 1.05) * width, between(rng, -0.05, 1.05) * height)
+        center = (between(rng, 0.02, 0.98) * width, between(rng, 0.02, 0.98) * height)
         if form == "ring":
             _ring(canvas, rng, center, color)
         elif form == "tape":
@@ -223,7 +223,7 @@ def _ring(
     wobble = smooth_noise(rng, size, radius) * np.float32(0.015)
     distance = np.sqrt((x - np.float32(center[0])) ** 2 + (y - np.float32(center[1])) ** 2)
     distance = distance / np.float32(radius) + wobble
-    thick = between(rng, 0.02, 0.07)
+    thick = between(rng, 0.04, 0.13)
     rim = np.clip(1 - np.abs(distance - 1) / np.float32(thick), 0, 1)
     gaps = np.clip(smooth_noise(rng, size, radius * 0.9) + np.float32(between(rng, 0, 1.4)), 0, 1)
     inside = np.where(distance < 1, np.float32(between(rng, 0, 0.12)), np.float32(0))
@@ -242,7 +242,7 @@ def _patches(canvas: Canvas, rng: np.random.Generator, scale: float, color: Colo
 
 def _drops(canvas: Canvas, rng: np.random.Generator, color: Color) -> None:
     width, height = size_of(canvas)
-    x0, y0 = between(rng, 0, width), between(rng, 0, height)
+    x0, y0 = between(rng, 0.1, 0.9) * width, between(rng, 0.1, 0.9) * height
     drops = [
         (
             x0 + float(rng.normal()) * width * 0.12,
