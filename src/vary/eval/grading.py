@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vary.errors import InputError, VaryError
+from vary.eval.metrics.meteor import MissingResourceError
 from vary.eval.records import clean_text, read_json_lines
 from vary.extras import require
 
@@ -73,8 +74,8 @@ _LABELLED = re.compile(
 )
 
 
-class GraderError(VaryError):
-    """The grader cannot be asked at all; what is graded so far is on disk."""
+class GraderError(MissingResourceError):
+    """The grader cannot be asked at all: the run stops; what is graded so far is on disk."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class GraderSettings:
         if self.max_retries < 0:
             raise VaryError(f"max_retries {self.max_retries}: must be 0 or more")
         self.key()
-        require("openai", extra="grade")
+        require("openai", extra="api")
 
     def key(self) -> str:
         """Return the key; a local endpoint needs none, unless another variable is named.
@@ -228,7 +229,7 @@ class Grader:
         settings.check()
         self.settings = settings
         self._stopping = threading.Event()
-        self._openai = require("openai", extra="grade")
+        self._openai = require("openai", extra="api")
         # Retries are ours, so that what the server says about waiting is kept to.
         self._client = self._openai.OpenAI(
             base_url=settings.url or None,
