@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 
 from vary.errors import InputError, VaryError
-from vary.eval.grading import Grade, GraderError
+from vary.eval.answers import AnswerFile
+from vary.eval.grading import Grade, GraderError, rubric_hash
 from vary.eval.records import Prompt, Response, write_records
-from vary.eval.runner import score_response
+from vary.eval.runner import run_evaluation, score_response
+from vary.eval.systems import FileSystem
 from vary.eval.tasks.mmvet import MmVetTask
 
 ENTRY = {
@@ -40,7 +42,7 @@ def task(monkeypatch):
         reason = "no grade in 3 replies" if question.answer == "prose" else ""
         if question.answer == "down":
             raise GraderError("down")
-        told = (self.settings.model, "", "rubric", question.hash)
+        told = (self.settings.model, "", rubric_hash(), question.hash)
         return Grade(question.id, run, score, str(score), reason, *told)
 
     monkeypatch.setattr("vary.eval.grading.Grader.grade", grade)
@@ -139,6 +141,32 @@ def test_a_grader_that_is_down_ends_the_run(task, tmp_path):
     task.prepare(tmp_path)
     with pytest.raises(GraderError):
         task.score(Prompt("v1_0", (), "x?", "y"), "down")
+
+
+def test_a_run_goes_on_where_its_grader_went_down(task, make_release, tmp_path, monkeypatch):
+    data = make_release(dict.fromkeys(("v1_0", "v1_1", "v1_2"), ENTRY))
+    answers = tmp_path / "answers.jsonl"
+    rows = [{"id": "v1_0", "answer": "-1"}, {"id": "v1_1", "answer": "down"}]
+    rows.append({"id": "v1_2", "answer": "-1 and -5"})
+    answers.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    system = FileSystem("one", AnswerFile.load(answers))
+    with pytest.raises(GraderError):
+        run_evaluation(task, data, [system], tmp_path / "out")
+    kept = (tmp_path / "out/one/grades.jsonl").read_text()
+    assert len(kept.splitlines()) == 2
+    asked = []
+
+    def well_again(self, question, run):
+        asked.append(question.id)
+        told = (self.settings.model, "", rubric_hash(), question.hash)
+        return Grade(question.id, run, 1.0, "1.0", "", *told)
+
+    monkeypatch.setattr("vary.eval.grading.Grader.grade", well_again)
+    evaluation = run_evaluation(task, data, [system], tmp_path / "out")
+    assert asked == ["v1_1", "v1_1", "v1_2", "v1_2"]
+    scores = evaluation.systems[0].scores
+    assert [score.values["score"] for score in scores.values()] == [0.5, 1.0, 1.0]
+    assert "0.0000 (3 graded answers)" in evaluation.task.notes[1]
 
 
 def test_the_report_says_that_it_is_not_comparable():
