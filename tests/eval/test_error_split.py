@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 from rapidfuzz.distance import Levenshtein
 
-from vary.eval import error_split
 from vary.eval.error_split import segments_in_order, split_errors
+from vary.eval.segments import holds_chinese
 
 ENGLISH = """The harbour at dusk
 Boats lay side by side along the quay, and their ropes
@@ -59,7 +59,7 @@ def split(answer, truth, join="\n".join):
     """The parts, and the edit distance that they must add up to."""
     truth = "\n".join(truth)
     found = split_errors(join(answer), truth)
-    tidy = "".join if error_split.holds_chinese(truth) else " ".join
+    tidy = "".join if holds_chinese(truth) else " ".join
     errors = Levenshtein.distance(tidy(join(answer).split()), tidy(truth.split()))
     assert found.errors == errors
     assert min(found.cutting, found.characters, found.order) >= 0
@@ -235,9 +235,9 @@ def test_segments_of_a_right_order_are_one():
 
 
 def test_an_endless_answer_is_split_soon():
-    start = time.perf_counter()
+    start = time.process_time()
     found = split_errors("the keeper lit a lamp " * 50_000, "\n".join(ENGLISH))
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert found.characters + found.order < 100
     # What lies beyond the limit is invented.
     assert found.cutting > 1_000_000
@@ -247,7 +247,7 @@ def test_a_long_page_is_split_soon():
     rng = random.Random(1)
     lines = [" ".join(str(rng.randrange(10**6)) for _ in range(8)) for _ in range(200)]
     shuffled = rng.sample(lines, len(lines))
-    start = time.perf_counter()
+    start = time.process_time()
     found = split(shuffled, lines, " ".join)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert found.order >= 0.97 * found.errors

@@ -7,8 +7,9 @@ moved, and only what is wrong in it is marked as missing or added.
 from dataclasses import dataclass
 from itertools import groupby
 
-from vary.eval.error_split import Segment, holds_chinese, segments_in_order
+from vary.eval.error_split import segments_in_order
 from vary.eval.report.markup import Html, join, tag
+from vary.eval.segments import Segment, holds_chinese
 from vary.extras import require
 
 # Characters of each side that are shown, and that are compared to find what is shown.
