@@ -268,6 +268,9 @@ class _AxisPlan:
             levels = np.maximum(levels, 0.3 if self.labels else 0.12)
             if measure.form.suffix == "%":
                 levels = levels / levels.shape[0]
+        if self.over_bars and self.labels:
+            # The line runs above bars that fill the lower half: their numbers do not meet.
+            levels = 0.75 + 0.25 * levels
         values = levels * measure.top
         signed = not stacked and self.kind not in {"area", "composite"}
         if signed and rng.random() < NEGATIVE_SHARE:
@@ -294,7 +297,7 @@ class _AxisPlan:
         low, high = _reach(self.kind, values)
         if self.kind in {"line", "lines"} and low > 0 and rng.random() < 0.5:
             low -= (high - low) * rng.uniform(0.1, 0.4)
-        elif not self.over_bars or not self.labels:
+        else:
             low = min(low, 0.0)
         low = max(low, 0.0) if _reach(self.kind, values)[0] >= 0 else low
         span = max(high - low, 1e-6)
@@ -302,10 +305,8 @@ class _AxisPlan:
         if not self.labels:
             return value_axis(low, high, num_ticks, form, whole_steps=True)
         if self.kind == "composite":
-            # Bars below, the line above them: their numbers do not meet.
-            low, high = (low - 2.2 * span, high + 0.3 * span) if self.over_bars else (0, high * 2.0)
-            axis = value_axis(low, high, num_ticks, form, whole_steps=True)
-            return axis
+            high *= 1.12 if self.over_bars else 2.0
+            return value_axis(0.0, high, num_ticks, form, whole_steps=True)
         room = rng.uniform(0.14, 0.3)
         if low < 0:
             low -= room * span
