@@ -13,7 +13,7 @@ from vary.eval.report.numbers import counted, num_digits, number
 from vary.eval.report.pictures import data_uri
 from vary.eval.report.summary import Report, SystemSummary
 
-MAX_REASONS, MAX_IDS = 12, 100
+MAX_REASONS, MAX_IDS, MAX_VALUES = 12, 100, 6
 _LEGEND = tag(
     "p",
     tag("span", tag("del", "missing"), ": only in the truth", class_="key"),
@@ -128,7 +128,7 @@ def _values(report: Report, name: str) -> Html:
     score = first.scores[name]
     parts = [
         tag("span", metric.title, " ", tag("b", number(value, num_digits(metric))))
-        for metric in report.task.metrics
+        for metric in report.task.metrics[:MAX_VALUES]
         if (value := value_of(score, report.task, metric.name)) is not None
     ]
     if score.document and score.document != name:

@@ -57,8 +57,8 @@ def nice_step(size: float, num: int) -> float:
 
 def interval_bar(found: Estimate, ends: tuple[float, float], colour: int) -> Html:
     """Return a value as a mark on its interval, on a thin axis."""
-    scale = Scale(*ends, 6, 268)
-    parts = [_line(6, 9, 274, 9, "axis")]
+    scale = Scale(*ends, 6, 148)
+    parts = [_line(6, 9, 154, 9, "axis")]
     if found.low is not None and found.high is not None:
         low, high = scale(found.low), scale(found.high)
         parts += [
@@ -67,7 +67,7 @@ def interval_bar(found: Estimate, ends: tuple[float, float], colour: int) -> Htm
         ]
     if found.value is not None:
         parts.append(mark(scale(found.value), 9, colour))
-    return _svg(280, 18, parts, class_=f"bar s{colour % NUM_COLOURS}", aria_hidden="true")
+    return _svg(160, 18, parts, class_=f"bar s{colour % NUM_COLOURS}", aria_hidden="true")
 
 
 def mark(x: float, y: float, colour: int) -> Html:

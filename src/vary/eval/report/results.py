@@ -19,8 +19,8 @@ from vary.eval.report.numbers import (
     percent,
     seconds,
 )
-from vary.eval.report.summary import KINDS, Comparison, MetricComparison, Report, SystemSummary
-from vary.eval.report.table import best_value
+from vary.eval.report.summary import KINDS, Comparison, MetricComparison, Report
+from vary.eval.report.table import best_value, shown_metrics
 from vary.eval.statistics import Estimate
 from vary.eval.tasks.base import Metric
 
@@ -37,42 +37,38 @@ _KIND_TITLES = {
 
 def results_section(report: Report) -> Html:
     """Return the totals: for each metric the systems below one another, their bars on one axis."""
-    metrics = report.task.metrics
+    num = len(report.evaluation.prompts)
+    told = f"Values with their 95 % intervals; n is {num:,} where no other is given."
     return tag(
         "section",
         tag("h2", "Results"),
-        _wide(
-            tag(
-                "table",
-                tag(
-                    "thead",
-                    _row("th", "System", "Value", "95 % interval", "", "n"),
-                ),
-                *(_metric_rows(report, metric) for metric in metrics),
-                class_="results",
-            )
-        ),
+        tag("p", told, class_="lead"),
+        tag("div", *(_metric_table(report, m) for m in shown_metrics(report)), class_="cards"),
         tag("p", tag("b", "In the paper, on its own data: "), report.task.paper)
         if report.task.paper
         else None,
     )
 
 
-def _metric_rows(report: Report, metric: Metric) -> Html:
+def _metric_table(report: Report, metric: Metric) -> Html:
     found = [system.metrics[metric.name] for system in report.systems]
     ends = value_range(metric, found)
     best = best_value(metric, found)
     digits = num_digits(metric)
-    paper = f"paper: {metric.paper}" if metric.paper and metric.paper != metric.title else None
+    nums = sorted({one.num for one in found})
+    hints = [f"{ARROWS[metric.better]} {_BETTER[metric.better]}"]
+    if metric.paper and metric.paper.casefold() != metric.title.casefold():
+        hints.append(f"paper: {metric.paper}")
+    if nums != [len(report.evaluation.prompts)]:
+        hints.append("n " + ", ".join(f"{num:,}" for num in nums))
     head = tag(
         "tr",
         tag(
             "th",
             tag("span", metric.title, class_="metric"),
-            tag("span", f"{ARROWS[metric.better]} {_BETTER[metric.better]}", class_="hint"),
-            tag("span", paper, class_="hint") if paper else None,
+            *(tag("span", hint, class_="hint") for hint in hints),
             colspan=3,
-            scope="rowgroup",
+            scope="colgroup",
         ),
         tag(
             "td",
@@ -80,13 +76,12 @@ def _metric_rows(report: Report, metric: Metric) -> Html:
             tag("span", _end(ends[1], digits)),
             class_="ends",
         ),
-        tag("td"),
     )
     rows = [
-        _system_row(system, one, (ends, best, digits), colour)
+        _system_row(system.name, one, (ends, best, digits), colour)
         for colour, (system, one) in enumerate(zip(report.systems, found, strict=True))
     ]
-    return tag("tbody", head, *rows)
+    return tag("table", tag("thead", head), tag("tbody", *rows), class_="results")
 
 
 def _end(value: float, digits: int) -> str:
@@ -95,7 +90,7 @@ def _end(value: float, digits: int) -> str:
 
 
 def _system_row(
-    system: SystemSummary,
+    name: str,
     found: Estimate,
     style: tuple[tuple[float, float], float | None, int],
     colour: int,
@@ -104,11 +99,10 @@ def _system_row(
     is_best = found.value is not None and found.value == best
     return tag(
         "tr",
-        tag("th", legend_mark(colour), tag("span", system.name, class_="name"), scope="row"),
+        tag("th", legend_mark(colour), tag("span", name, class_="name"), scope="row"),
         tag("td", number(found.value, digits), class_="num best" if is_best else "num"),
         tag("td", interval(found, digits), class_="num range"),
         tag("td", interval_bar(found, ends, colour), class_="bars"),
-        tag("td", f"{found.num:,}", class_="num"),
     )
 
 
@@ -163,7 +157,7 @@ def comparison_section(report: Report) -> Html | None:
             ),
             *(
                 _comparison_row(m, comparison.metrics[m.name], comparison)
-                for m in report.task.metrics
+                for m in shown_metrics(report)
             ),
         )
         for comparison in report.comparisons
@@ -184,7 +178,7 @@ def _comparison_row(metric: Metric, found: MetricComparison, comparison: Compari
         between = f"[{low}, {number(difference.high, digits, is_signed=True)}]"
     return tag(
         "tr",
-        tag("th", f"{metric.title} {ARROWS[metric.better]}", scope="row"),
+        tag("th", f"{metric.title}\u00a0{ARROWS[metric.better]}", scope="row"),
         tag("td", number(difference.value, digits, is_signed=True), class_="num"),
         tag("td", between, class_="num range"),
         tag("td", p_value(difference.p_value), class_="num"),
@@ -217,7 +211,7 @@ def groups_section(report: Report) -> Html | None:
 
 
 def _group_table(report: Report, key: str) -> Html:
-    systems, metrics = report.systems, report.task.metrics[:MAX_GROUP_METRICS]
+    systems, metrics = report.systems, shown_metrics(report)[:MAX_GROUP_METRICS]
     if len(systems) > 1:
         columns = [(system, metrics[0]) for system in systems]
         titles = [system.name for system in systems]

@@ -57,7 +57,7 @@ def _totals(report: Report, systems: Sequence[SystemSummary]) -> Table:
     table.add_column("", max_width=_TITLE_WIDTH, overflow="fold")
     for system in systems:
         table.add_column(_short(system.name), justify="right", no_wrap=True)
-    for metric in report.task.metrics:
+    for metric in shown_metrics(report):
         title = Text.assemble((f"{ARROWS[metric.better]} ", "dim"), plain(metric.title))
         found = [system.metrics[metric.name] for system in systems]
         best = best_value(metric, [s.metrics[metric.name] for s in report.systems])
@@ -76,6 +76,19 @@ def _totals(report: Report, systems: Sequence[SystemSummary]) -> Table:
         *(Text(f"{s.num_missing:,}", "bold red" if s.num_missing else "dim") for s in systems),
     )
     return table
+
+
+def shown_metrics(report: Report) -> tuple[Metric, ...]:
+    """Return the metrics that some answer has, and the main one."""
+    main, *others = report.task.metrics
+    return (
+        main,
+        *(
+            metric
+            for metric in others
+            if any(system.metrics[metric.name].num for system in report.systems)
+        ),
+    )
 
 
 def best_value(metric: Metric, found: Sequence[Estimate]) -> float | None:
