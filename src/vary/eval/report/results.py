@@ -38,7 +38,10 @@ _KIND_TITLES = {
 def results_section(report: Report) -> Html:
     """Return the totals: for each metric the systems below one another, their bars on one axis."""
     num = len(report.evaluation.prompts)
-    told = f"Values with their 95 % intervals; n is {num:,} where no other is given."
+    told = (
+        "Values with their 95 % intervals; ↑ higher is better, ↓ lower is better; "
+        f"n is {num:,} where no other is given."
+    )
     return tag(
         "section",
         tag("h2", "Results"),
@@ -56,7 +59,7 @@ def _metric_table(report: Report, metric: Metric) -> Html:
     best = best_value(metric, found)
     digits = num_digits(metric)
     nums = sorted({one.num for one in found})
-    hints = [f"{ARROWS[metric.better]} {_BETTER[metric.better]}"]
+    hints = [ARROWS[metric.better]]
     if metric.paper and metric.paper.casefold() != metric.title.casefold():
         hints.append(f"paper: {metric.paper}")
     if nums != [len(report.evaluation.prompts)]:
