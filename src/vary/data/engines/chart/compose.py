@@ -132,8 +132,10 @@ class ChartComposer:
         faces = draw_faces(rng, self._fonts, written + written.upper() + "%")
         title_face = faces.heading if rng.random() < 0.6 else faces.body
         style = draw_style(rng, (faces.body, title_face), self._needs(categories, labels))
+        axes: tuple[ValueAxis, ...] = ()
+        resolution: tuple[float, ...] = ()
         if round_kind:
-            series, axes, resolution = self._shares(measures[0]), (), ()
+            series = self._shares(measures[0])
         else:
             series, axes, resolution = self._values(names, measures, style, labels=labels)
         axes = tuple(
@@ -265,7 +267,8 @@ class _AxisPlan:
         stacked = self.kind.startswith("stacked")
         if stacked:
             # The parts of a stack are read one by one: none may vanish.
-            levels = np.maximum(levels, 0.3 if self.labels else 0.12)
+            least = 0.3 if self.labels else 0.12
+            levels = least + (1 - least) * levels
             if measure.form.suffix == "%":
                 levels = levels / levels.shape[0]
         if self.over_bars and self.labels:
@@ -291,9 +294,7 @@ class _AxisPlan:
         """Return values with the decimals that are written, none of them 0."""
         return round_to(values, 10.0**-form.decimals)
 
-    def _axis(
-        self, rng: np.random.Generator, values: np.ndarray, form: NumberForm
-    ) -> ValueAxis:
+    def _axis(self, rng: np.random.Generator, values: np.ndarray, form: NumberForm) -> ValueAxis:
         low, high = _reach(self.kind, values)
         if self.kind in {"line", "lines"} and low > 0 and rng.random() < 0.5:
             low -= (high - low) * rng.uniform(0.1, 0.4)

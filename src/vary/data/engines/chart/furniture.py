@@ -10,6 +10,9 @@ from vary.data.engines.chart.sheet import Crowded, Sheet, pyplot_free, unit
 SIDES = {"l": "left", "b": "bottom", "r": "right", "t": "top"}
 # Space around a legend's entries: handle, gap and column space, in ems.
 ENTRY_EM = 4.2
+# Sizes over that of names and ticks.
+LEGEND_SCALE, NOTE_SCALE = 0.95, 0.9
+SMALLEST_SCALE = min(LEGEND_SCALE, NOTE_SCALE)
 
 
 class Room:
@@ -54,9 +57,9 @@ def draw_texts(sheet: Sheet, room: Room) -> None:
     """
     spec, style = sheet.spec, sheet.style
     if spec.note:
-        options = sheet.text_options(0.9)
+        options = sheet.text_options(NOTE_SCALE)
         sheet.note = _put(sheet, spec.note, (room.x0, room.y1, "left", "bottom"), options)
-        x0, y0, x1, y1 = sheet.extent(sheet.note)
+        _, y0, _, y1 = sheet.extent(sheet.note)
         room.take_bottom(y1 - y0)
     if spec.title:
         options = sheet.text_options(style.text.title_scale, style.text.title_face)
@@ -66,7 +69,7 @@ def draw_texts(sheet: Sheet, room: Room) -> None:
         align = "left" if left else "center"
         edge = (room.y1, "bottom") if style.text.title_below else (room.y0, "top")
         sheet.title = _put(sheet, text, (x, edge[0], align, edge[1]), options)
-        x0, y0, x1, y1 = sheet.extent(sheet.title)
+        _, y0, _, y1 = sheet.extent(sheet.title)
         take = room.take_bottom if style.text.title_below else room.take_top
         take(y1 - y0)
 
@@ -77,19 +80,12 @@ def draw_legend(sheet: Sheet, marks: list[Marks], room: Room) -> None:
     Raises:
         Crowded: it is wider than the sheet.
     """
-    spec, style = sheet.spec, sheet.style
-    if spec.round:
-        if style.marks.pie_names != "legend":
-            return
-        handles, names = marks[0].handle, list(spec.categories)
-    elif len(spec.series) > 1:
-        handles, names = [m.handle for m in marks], [s.name for s in spec.series]
-    else:
+    handles, names = _entries(sheet, marks)
+    if not names:
         return
-    place = style.legend
-    if spec.round and place == "inside":
-        place = "right"
-    font = sheet.font(0.95)
+    style = sheet.style
+    place = "right" if sheet.spec.round and style.legend == "inside" else style.legend
+    font = sheet.font(LEGEND_SCALE)
     inner = room.x1 - room.x0
     widths = [sheet.width_of(name, font) + ENTRY_EM * sheet.em for name in names]
     columns = 1
@@ -132,6 +128,17 @@ def draw_legend(sheet: Sheet, marks: list[Marks], room: Room) -> None:
         room.take_right(x1 - x0)
 
 
+def _entries(sheet: Sheet, marks: list[Marks]) -> tuple[list[Any], list[str]]:
+    """Return the handles and names of a legend; none where the chart needs no legend."""
+    spec = sheet.spec
+    if spec.round:
+        named = sheet.style.marks.pie_names == "legend"
+        return (marks[0].handle, list(spec.categories)) if named else ([], [])
+    if len(spec.series) == 1:
+        return [], []
+    return [mark.handle for mark in marks], [series.name for series in spec.series]
+
+
 def draw_axes(sheet: Sheet, room: Room) -> None:
     """Draw ticks, their numbers and names, the grid, the frame and the names of the axes."""
     spec, look = sheet.spec, sheet.style.axes
@@ -169,9 +176,10 @@ def _draw_categories(sheet: Sheet, room: Room) -> None:
     options = sheet.text_options()
     font, num = options["fontproperties"], len(spec.categories)
     margin = 0.5 if any(not series.line for series in spec.series) else 0.35
-    margin = 0.0 if spec.kind in {"area", "stacked-area"} else margin
+    if spec.kind in {"area", "stacked-area"}:
+        margin = 0.4 if spec.labels else 0.0
     if spec.kind in {"line", "lines"}:
-        margin = 0.3
+        margin = 0.5 if spec.labels else 0.3
     ends = (-margin, num - 1 + margin)
     rotation = style.text.category_rotation
     if spec.horizontal:

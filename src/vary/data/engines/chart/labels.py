@@ -60,26 +60,24 @@ def _bar_label(sheet: Sheet, mark: Marks, at: tuple[int, int]) -> None:
         inside = -1 if place == "inside" else 1
         shift = sign * inside * GAP_EM * sheet.em
         align = "start" if sign * inside > 0 else "end"
-    color = look.color if place == "end" else readable_on(fill)  # type: ignore[arg-type]
-    if place == "end" and look.label_colored and _readable(sheet, fill):  # type: ignore[arg-type]
-        color = fill  # type: ignore[assignment]
+    color = look.color if place == "end" else readable_on(fill)
+    if place == "end" and look.label_colored and _readable(sheet, fill):
+        color = fill
     sheet.labels[at] = _write(sheet, text, (x, y), (shift, align, rotation, color), series.axis)
 
 
-def _point_label(
-    sheet: Sheet, marks: list[Marks], at: tuple[int, int], lines: list[int]
-) -> None:
+def _point_label(sheet: Sheet, marks: list[Marks], at: tuple[int, int], lines: list[int]) -> None:
     """Write a value over its point, or under it where a line comes from above."""
     spec, look = sheet.spec, sheet.style.text
     number, category = at
     series = spec.series[number]
     value = series.values[category]
     others = [spec.series[other].values[category] for other in lines if other != number]
+    around = series.values[max(category - 1, 0) : category + 2]
     if others:
         under = value < max(others) or (value == max(others) and number != lines[0])
     else:
-        around = series.values[max(category - 1, 0) : category + 2]
-        under = spec.kind == "line" and value < np.mean(around) - 0.02 * max(map(abs, around))
+        under = spec.kind == "line" and value < sum(around) / len(around)
     shift = (-1 if under else 1) * (GAP_EM * sheet.em + sheet.style.marks.marker_px / 2)
     mine = marks[number].color
     color = mine if look.label_colored and _readable(sheet, mine) else look.color
@@ -105,7 +103,8 @@ def _write(
     else:
         offset, along = (0.0, shift), {"start": "bottom", "end": "top"}.get(align, "center")
         options |= {"ha": "center", "va": along}
-    if look.label_boxed and sheet.spec.kind in {"line", "lines", "composite"}:
+    plates = {"line", "lines", "composite"} if look.label_boxed else {"composite"}
+    if sheet.spec.kind in plates and sheet.spec.series[-1].axis == axis:
         options["bbox"] = {"facecolor": unit(sheet.style.plot), "linewidth": 0, "pad": 1.0}
     return sheet.axis_of(axis).annotate(
         text,

@@ -52,9 +52,7 @@ def draw_marks(sheet: Sheet) -> list[Marks]:
     return marks
 
 
-def _bars(
-    sheet: Sheet, series: Series, at: tuple[int, int], below: np.ndarray | None
-) -> Marks:
+def _bars(sheet: Sheet, series: Series, at: tuple[int, int], below: np.ndarray | None) -> Marks:
     """Return the bars of a series: number `at[0]` of `at[1]` that stand side by side."""
     spec, look = sheet.spec, sheet.style.marks
     number, beside = at

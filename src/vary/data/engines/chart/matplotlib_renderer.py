@@ -10,6 +10,7 @@ from PIL import Image
 from vary.data.engines.chart.boxes import first_outside, first_overlap, ink_words
 from vary.data.engines.chart.drawn import DrawnChart
 from vary.data.engines.chart.furniture import (
+    SMALLEST_SCALE,
     Room,
     draw_axes,
     draw_legend,
@@ -19,8 +20,14 @@ from vary.data.engines.chart.furniture import (
 from vary.data.engines.chart.labels import draw_labels, draw_sector_texts
 from vary.data.engines.chart.marks import Marks, draw_marks, draw_sectors
 from vary.data.engines.chart.reading import read_back
-from vary.data.engines.chart.sheet import Crowded, Sheet, default_settings
+from vary.data.engines.chart.sheet import (
+    Crowded,
+    Sheet,
+    default_settings,
+    largest_bitmap_px,
+)
 from vary.data.engines.chart.spec import ChartSpec
+from vary.data.engines.chart.style import enlarged
 from vary.extras import require
 
 # Values that are read from ticks must differ by this much to be told apart.
@@ -38,7 +45,7 @@ class MatplotlibRenderer:
         """
         crowded: Crowded | None = None
         with default_settings():
-            for layout, roomier in enumerate(_layouts(spec)):
+            for layout, roomier in enumerate(_layouts(_above_bitmaps(spec))):
                 sheet = Sheet(roomier)
                 try:
                     marks = _lay_out(sheet)
@@ -59,6 +66,19 @@ class MatplotlibRenderer:
 def can_use_collections() -> bool:
     """Return whether matplotlib takes faces of font collections by number (from 3.11 on)."""
     return hasattr(require("matplotlib.font_manager", extra="data"), "FontPath")
+
+
+def _above_bitmaps(spec: ChartSpec) -> ChartSpec:
+    """Return a chart whose smallest letters are larger than the bitmaps of its faces."""
+    text = spec.style.text
+    factors = [
+        (largest_bitmap_px(face) + 0.6) / (text.size_px * scale)
+        for face, scale in (
+            (text.face, min(SMALLEST_SCALE, text.label_scale)),
+            (text.title_face, text.title_scale),
+        )
+    ]
+    return replace(spec, style=enlarged(spec.style, max(1.0, *factors)))
 
 
 def _layouts(spec: ChartSpec) -> Iterator[ChartSpec]:

@@ -86,7 +86,8 @@ def value_axis(
     """Return an axis whose ticks are round numbers.
 
     Args:
-        low, high: what must lie on it; equal ones are parted.
+        low: the least that must lie on it.
+        high: the most; an axis of no length is given some.
         num_ticks: about how many intervals.
         form: of its ticks; decimals are set as the step needs them.
         whole_steps: both ends have a tick; else only the lower one, or none.

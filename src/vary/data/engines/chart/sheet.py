@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,29 @@ def default_settings() -> Iterator[None]:
 def unit(color: Rgb) -> tuple[float, float, float]:
     """Return a colour as matplotlib has it."""
     return color[0] / 255, color[1] / 255, color[2] / 255
+
+
+@lru_cache(maxsize=1024)
+def largest_bitmap_px(face: FontFace) -> int:
+    """Return the em size of the largest bitmaps that a face brings, 0 if none.
+
+    Some Chinese faces draw small sizes as bitmaps. Matplotlib takes them and draws nothing of use,
+    so their outlines must be drawn larger than this.
+    """
+    font = require("matplotlib.ft2font", extra="data").FT2Font
+    at = {"face_index": face.index} if face.index else {}
+    if not font(str(face.path), **at).num_fixed_sizes:
+        return 0
+    tables = require("fontTools.ttLib", extra="data")  # matplotlib brings it
+    number = face.index if face.path.suffix.lower() in {".ttc", ".otc"} else -1
+    with tables.TTFont(str(face.path), fontNumber=number, lazy=True) as opened:
+        strikes = [
+            strike.bitmapSizeTable.ppemY
+            for name in ("EBLC", "CBLC")
+            if name in opened
+            for strike in opened[name].strikes
+        ]
+    return max(strikes, default=0)
 
 
 class Sheet:

@@ -1,7 +1,7 @@
 """The look of a chart, drawn at random; lengths are pixels."""
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from vary.data.fonts import FontFace
 Rgb = tuple[int, int, int]
 Legend = Literal["top", "bottom", "right", "inside"]
 LabelPlace = Literal["end", "inside", "center"]
+Grid = Literal["", "values", "categories", "both"]
 PieNames = Literal["outside", "legend"]
 PieValues = Literal["beside", "inside"]
 
@@ -71,7 +72,7 @@ class AxesStyle:
 
     frame: str
     frame_px: float
-    grid: Literal["", "values", "categories", "both"]
+    grid: Grid
     grid_line: Literal["-", "--", ":"]
     grid_px: float
     ticks: Literal["out", "in", "none"]
@@ -148,6 +149,25 @@ class ChartStyle:
     text: TextStyle
     axes: AxesStyle
     marks: MarkStyle
+
+
+def enlarged(style: ChartStyle, factor: float) -> ChartStyle:
+    """Return a look with all lengths so many times larger."""
+    axes, marks, text = style.axes, style.marks, style.text
+    return replace(
+        style,
+        width_px=round(style.width_px * factor),
+        height_px=round(style.height_px * factor),
+        padding_px=style.padding_px * factor,
+        text=replace(text, size_px=text.size_px * factor),
+        axes=replace(axes, frame_px=axes.frame_px * factor, grid_px=axes.grid_px * factor),
+        marks=replace(
+            marks,
+            edge_px=marks.edge_px * factor,
+            line_px=marks.line_px * factor,
+            marker_px=marks.marker_px * factor,
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -303,24 +323,22 @@ def _text(
 
 
 def _axes(rng: np.random.Generator, needs: StyleNeeds) -> AxesStyle:
-    grid = pick(rng, {"": 3.0, "values": 5.0, "categories": 0.4, "both": 1.6})
+    grid: Grid = pick(rng, {"": 3.0, "values": 5.0, "categories": 0.4, "both": 1.6})
     if not needs.labels and rng.random() < 0.7:
         grid = "values"
     return AxesStyle(
         frame=pick(rng, _FRAMES),
         frame_px=float(rng.uniform(0.8, 1.8)),
-        grid=grid,  # type: ignore[arg-type]
-        grid_line=pick(rng, {"-": 5.0, "--": 3.0, ":": 2.0}),  # type: ignore[arg-type]
+        grid=grid,
+        grid_line=pick(rng, {"-": 5.0, "--": 3.0, ":": 2.0}),
         grid_px=float(rng.uniform(0.6, 1.3)),
-        ticks=pick(rng, {"out": 5.0, "in": 1.5, "none": 4.0}),  # type: ignore[arg-type]
+        ticks=pick(rng, {"out": 5.0, "in": 1.5, "none": 4.0}),
         values_shown=not needs.labels or bool(rng.random() < 0.75),
         reversed=bool(rng.random() < 0.5),
     )
 
 
-def _marks(
-    rng: np.random.Generator, size_px: float, plot: Rgb, needs: StyleNeeds
-) -> MarkStyle:
+def _marks(rng: np.random.Generator, size_px: float, plot: Rgb, needs: StyleNeeds) -> MarkStyle:
     num = needs.num_colors
     by_category = needs.kind in {"bar", "bar-horizontal"} and bool(rng.random() < 0.15)
     stacked_labels = needs.labels and needs.kind.startswith("stacked")

@@ -1,4 +1,4 @@
-"""Names for charts from a corpus: phrases cut at word boundaries, and rows of years and the like."""
+"""Names for charts: phrases cut from a corpus at word boundaries, and rows of years and such."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ _EN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿ0-9][A-Za-zÀ-ÖØ-öø-ÿ0-9&'’
 # Between these a phrase of English text breaks; what is in quotes or brackets is not half taken.
 _EN_BREAKS = re.compile(r"[,;:!?()\[\]{}<>\"“”‘*_#|/\\=~`^…—–]+|\.(?=\s|$)")
 # Words that no name ends with.
-_DANGLING = frozenset(
-    "a an the of and or to in on at by for from with as is was were are be been that which who "
-    "than but not if so it its his her their our my your this these those into upon he she they "
-    "we i you had has have will would shall should can could may might must no nor do did".split()
-)
+_DANGLING_WORDS = """a an the of and or to in on at by for from with as is was were are be been that
+which who than but not if so it its his her their our my your this these those into upon he she
+they we i you had has have will would shall should can could may might must no nor do did"""
+_DANGLING = frozenset(_DANGLING_WORDS.split())
 _ZH_CLAUSE = re.compile(r"[\u4e00-\u9fff0-9A-Za-z]+")
 # Words of one character that stand between others: a name may begin or end beside them.
+_ZH_DANGLING = "的了在和與与及或而也就都把被"
 _ZH_PARTICLES = re.compile(
     r"[的了在是和与與及或而也就都把被将將从從对對为為于於向以之其者並并則则]+"
 )
@@ -81,16 +81,15 @@ class ChartTexts:
         text = self.phrase(6, 22) if self._cjk else self.phrase(15, 64)
         if self._cjk:
             return text
-        case = pick(self._rng, {"as is": 4.0, "title": 3.0, "upper": 0.7})
-        return {"as is": _capital(text), "title": _title_case(text), "upper": text.upper()}[case]
+        case = pick(self._rng, {"capital": 4.0, "title": 3.0, "upper": 0.7})
+        return _recase(text, case)
 
     def names(self, num: int, most: int) -> tuple[str, ...]:
         """Return different names of at most so many characters."""
         if self._cjk:
             return tuple(self.phrase(2, max(3, most // 2)) for _ in range(num))
         case = pick(self._rng, {"capital": 6.0, "as is": 2.0, "title": 2.0, "upper": 0.4})
-        recase = {"capital": _capital, "as is": str, "title": _title_case, "upper": str.upper}[case]
-        return tuple(recase(self.phrase(3, most)) for _ in range(num))
+        return tuple(_recase(self.phrase(3, most), case) for _ in range(num))
 
     def categories(self, num: int, most: int, *, ordered: bool) -> tuple[str, ...]:
         """Return names of categories: phrases, or a row such as years.
@@ -132,7 +131,7 @@ class ChartTexts:
         clauses = [clause for clause in _ZH_CLAUSE.findall(text) if len(clause) >= least]
         if not clauses:
             return ""
-        clause = _one(self._rng, clauses)
+        clause = _one(self._rng, clauses).strip(_ZH_DANGLING)
         if len(clause) > most:
             parts = [part for part in _ZH_PARTICLES.split(clause) if least <= len(part) <= most]
             clause = _one(self._rng, parts) if parts else ""
@@ -250,6 +249,15 @@ _ZH_ROWS: tuple[_Row, ...] = (
     (_zh_months_of_years, 12), (_zh_quarters, 16), (_zh_days, 7), (_zh_ages, 8),
     (_percents, 20), (_zh_numbered, 26),
 )  # fmt: skip
+
+
+def _recase(text: str, case: str) -> str:
+    """Return a text with its first letter, its words' first letters or all letters large."""
+    if case == "title":
+        return _title_case(text)
+    if case == "upper":
+        return text.upper()
+    return _capital(text) if case == "capital" else text
 
 
 def _capital(text: str) -> str:
