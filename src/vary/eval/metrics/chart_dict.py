@@ -162,18 +162,17 @@ def _meet(prediction: Iterable[Cell], truth: ChartDict) -> Iterator[tuple[Cell, 
 
 
 def _meet_nearly(prediction: list[Cell], truth: list[Cell]) -> Iterator[tuple[Cell, Cell]]:
+    names = [_name(cell) for cell in prediction]
     by_digits: dict[str, list[int]] = defaultdict(list)
-    for index, cell in enumerate(prediction):
-        by_digits[_digits(cell)].append(index)
+    for index, name in enumerate(names):
+        by_digits[_digits(name)].append(index)
     pairs: list[tuple[int, int, int]] = []
     for number, cell in enumerate(truth):
-        for index in by_digits[_digits(cell)]:
-            distances = [
-                (character_errors(read, name), len(name) // _NAME_SLACK)
-                for read, name in zip(_name(prediction[index]), _name(cell), strict=True)
-            ]
-            if all(distance <= slack for distance, slack in distances):
-                pairs.append((sum(distance for distance, _ in distances), number, index))
+        name = _name(cell)
+        for index in by_digits.get(_digits(name), ()):
+            distance = _name_distance(names[index], name)
+            if distance is not None:
+                pairs.append((distance, number, index))
     used_truth: set[int] = set()
     used: set[int] = set()
     for _, number, index in sorted(pairs):
@@ -183,13 +182,28 @@ def _meet_nearly(prediction: list[Cell], truth: list[Cell]) -> Iterator[tuple[Ce
             yield prediction[index], truth[number]
 
 
+def _name_distance(read: tuple[str, str], name: tuple[str, str]) -> int | None:
+    """Return how many letters of two names differ, None where they are too many for one part."""
+    total = 0
+    for part, right in zip(read, name, strict=True):
+        slack = len(right) // _NAME_SLACK
+        # Told by the lengths alone for most pairs of a runaway answer.
+        if abs(len(part) - len(right)) > slack or (not slack and part != right):
+            return None
+        distance = character_errors(part, right)
+        if distance > slack:
+            return None
+        total += distance
+    return total
+
+
 def _name(cell: Cell) -> tuple[str, str]:
     return _plain(cell.series), _plain(cell.key)
 
 
-def _digits(cell: Cell) -> str:
+def _digits(name: tuple[str, str]) -> str:
     # The bar keeps the digits of the two names apart.
-    return "".join(letter for letter in "|".join(_name(cell)) if letter.isdigit() or letter == "|")
+    return "".join(letter for letter in "|".join(name) if letter.isdigit() or letter == "|")
 
 
 def _plain(text: str) -> str:

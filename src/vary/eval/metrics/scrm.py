@@ -82,7 +82,10 @@ def _bars(common: int, union: int) -> float:
 
 
 def _overlap(prediction: ChartDict, truth: ChartDict, tolerance: Tolerance) -> tuple[int, int]:
-    """Return the sizes of intersection and union; both 1 where there is nothing on either side."""
+    """Return the sizes of intersection and union.
+
+    Both 1 where there is nothing on either side; 0 and 1 where they cannot be half as large.
+    """
     read, right = without_single_series(prediction.cells, truth.cells)
     triples, truths = (
         list({_triple(cell) for cell in read}),
@@ -90,6 +93,9 @@ def _overlap(prediction: ChartDict, truth: ChartDict, tolerance: Tolerance) -> t
     )
     if not triples and not truths:
         return 1, 1
+    if max(len(triples), len(truths)) > 2 * min(len(triples), len(truths)):
+        # No matching reaches the lowest bar: a runaway answer is not compared at length.
+        return 0, 1
     fits = _name_test()
     neighbours = [
         [index for index, triple in enumerate(triples) if _same(triple, goal, tolerance, fits)]
@@ -108,13 +114,13 @@ def _triple(cell: Cell) -> _Triple:
 def _same(
     triple: _Triple, goal: _Triple, tolerance: Tolerance, fits: Callable[[str, str, int], bool]
 ) -> bool:
-    name, right = "".join(triple.names), "".join(goal.names)
     if triple.number is not None and goal.number is not None:
         is_near = is_within(triple.number, goal.number, tolerance.share)
-        return is_near and fits(name, right, tolerance.letters)
+        return is_near and fits("".join(triple.names), "".join(goal.names), tolerance.letters)
     if triple.number is not None or goal.number is not None:
         return False
-    return fits(name + triple.value, right + goal.value, tolerance.letters)
+    name, right = "".join(triple.names) + triple.value, "".join(goal.names) + goal.value
+    return fits(name, right, tolerance.letters)
 
 
 def _name_test() -> Callable[[str, str, int], bool]:
@@ -201,10 +207,15 @@ def _published_same(
     tolerance: Tolerance,
     fits: Callable[[str, str, int], bool],
 ) -> bool:
-    name, right = "".join(triple[:2]), "".join(goal[:2])
-    if isinstance(triple[2], float) and isinstance(goal[2], float):
-        share = abs(triple[2] - goal[2]) / (abs(goal[2]) + 0.000001)
-        if share > float(tolerance.share):
-            return False
+    is_number = isinstance(triple[2], float) and isinstance(goal[2], float)
+    if is_number and _published_share(triple, goal) > float(tolerance.share):
+        return False
+    name, right = triple[0] + triple[1], goal[0] + goal[1]
+    if is_number:
         return fits(name, right, tolerance.letters) or name in right or right in name
     return fits(f"{name}{triple[2]}", f"{right}{goal[2]}", tolerance.letters)
+
+
+def _published_share(triple: _Published, goal: _Published) -> float:
+    number, right = float(triple[2]), float(goal[2])
+    return abs(number - right) / (abs(right) + 0.000001)

@@ -33,7 +33,8 @@ def teds(
             head cells as cells, contents as texts without markup, runs of white space as one.
             ``pubtabnet`` does what PubTabNet's script does, for HTML on both sides: sections are
             nodes, only ``td`` is a cell, tags in a cell count in its content and once more in the
-            number that divides (which raises the value), white space counts as it stands.
+            number that divides (which raises the value), white space counts as it stands. The
+            script goes below 0 for trees that have little in common; here 0 is the least.
 
     Returns: 0 to 1, higher is better. A text without a table gives 0; under ``plain`` two give 1.
         Trees of which one times the other is more than 100,000 nodes are compared row by row:
