@@ -135,6 +135,17 @@ def test_what_is_no_number_counts_as_the_worst_and_is_told(two_systems, value):
     assert report["systems"][0]["num_not_finite"] == 1
 
 
+def test_times_that_are_no_numbers_are_left_out(two_systems):
+    first = two_systems.systems[0]
+    for name, value in (("p0", float("inf")), ("p1", float("nan")), ("p2", 4.0)):
+        first.responses[name] = replace(first.responses[name], seconds=value)
+    assert as_json(build_report(two_systems))["systems"][0]["seconds"] == {
+        "median": 1.0,
+        "mean": 1.75,
+        "num": 4,
+    }
+
+
 def test_weights_that_are_no_numbers(two_systems):
     changed = with_scores(two_systems, lambda score: replace(score, weights={"cer": float("nan")}))
     assert as_json(build_report(changed))["systems"][0]["num_not_finite"] == 6

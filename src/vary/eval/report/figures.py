@@ -13,6 +13,8 @@ from vary.eval.tasks.base import Metric
 
 # Systems beyond these take the colours and marks again from the start.
 NUM_COLOURS = 5
+# Values this near the best one need no axis of their own.
+_TINY = 1e-9
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def value_range(metric: Metric, estimates: Sequence[Estimate]) -> tuple[float, f
         if value is not None
     ]
     far = max((abs(value - metric.best) for value in values), default=0.0)
-    far = far or abs(metric.worst - metric.best) or 1.0
+    if far < _TINY:
+        far = abs(metric.worst - metric.best) or 1.0
     step = nice_step(far, 2)
     reach = math.ceil(far / step - 1e-9) * step
     if metric.better == "lower":

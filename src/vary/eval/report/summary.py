@@ -213,6 +213,7 @@ def _summarise(
         if (response := system.responses.get(name))
         and response.answer is not None
         and response.seconds is not None
+        and math.isfinite(response.seconds)
     ]
     reasons = Counter(score.reason for score in scores if score.reason)
     return SystemSummary(
