@@ -1,15 +1,16 @@
 """Charts written as dicts: how much of the table behind a chart an answer gives."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from vary.eval.metrics.chart_literals import parse_dict
-from vary.eval.metrics.edit_distance import character_errors, collapse_white_space, edit_distance
+from vary.eval.metrics.edit_distance import collapse_white_space, edit_distance
 from vary.eval.metrics.quantities import is_within, number_within
 from vary.eval.metrics.relaxed_accuracy import exact_match
+from vary.extras import require
 
 TITLES = ("title", "source", "x_title", "y_title")
 _TABLES = ("data", "values")
@@ -99,6 +100,9 @@ def title_similarity(prediction: ChartDict | None, truth: ChartDict) -> dict[str
     1 less the normalised edit distance, without case, runs of white space as one space. A title
     that the truth lacks is left out, one that the answer lacks gives 0.
 
+    Raises:
+        MissingExtraError: rapidfuzz is not installed.
+
     Source: `ocr_eval` of OneChart's ChartSE.
     """
     read = prediction.titles if prediction else {}
@@ -162,6 +166,7 @@ def _meet(prediction: Iterable[Cell], truth: ChartDict) -> Iterator[tuple[Cell, 
 
 
 def _meet_nearly(prediction: list[Cell], truth: list[Cell]) -> Iterator[tuple[Cell, Cell]]:
+    levenshtein = require("rapidfuzz.distance.Levenshtein", extra="eval").distance
     names = [_name(cell) for cell in prediction]
     by_digits: dict[str, list[int]] = defaultdict(list)
     for index, name in enumerate(names):
@@ -170,7 +175,7 @@ def _meet_nearly(prediction: list[Cell], truth: list[Cell]) -> Iterator[tuple[Ce
     for number, cell in enumerate(truth):
         name = _name(cell)
         for index in by_digits.get(_digits(name), ()):
-            distance = _name_distance(names[index], name)
+            distance = _name_distance(names[index], name, levenshtein)
             if distance is not None:
                 pairs.append((distance, number, index))
     used_truth: set[int] = set()
@@ -182,7 +187,9 @@ def _meet_nearly(prediction: list[Cell], truth: list[Cell]) -> Iterator[tuple[Ce
             yield prediction[index], truth[number]
 
 
-def _name_distance(read: tuple[str, str], name: tuple[str, str]) -> int | None:
+def _name_distance(
+    read: tuple[str, str], name: tuple[str, str], levenshtein: Callable[..., int]
+) -> int | None:
     """Return how many letters of two names differ, None where they are too many for one part."""
     total = 0
     for part, right in zip(read, name, strict=True):
@@ -190,7 +197,7 @@ def _name_distance(read: tuple[str, str], name: tuple[str, str]) -> int | None:
         # Told by the lengths alone for most pairs of a runaway answer.
         if abs(len(part) - len(right)) > slack or (not slack and part != right):
             return None
-        distance = character_errors(part, right)
+        distance = levenshtein(part, right, score_cutoff=slack)
         if distance > slack:
             return None
         total += distance
