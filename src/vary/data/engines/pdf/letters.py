@@ -1,0 +1,63 @@
+"""Characters of text layers: which stand for nothing, which are written otherwise, which script."""
+
+import re
+import unicodedata
+
+# What is written by its plain form: Latin ligatures, the ideographs and radicals that broken
+# glyph maps give for ideographs, vertical forms, and letters of mathematical typefaces.
+_COMPATIBLE = (
+    *range(0xFB00, 0xFB07),
+    *range(0x2E80, 0x2FE0),
+    *range(0xF900, 0xFB00),
+    *range(0xFE10, 0xFE1A),
+    *range(0xFE30, 0xFE50),
+    *range(0x1D400, 0x1D800),
+    *range(0x2F800, 0x2FA20),
+)
+# Marks without ink: zero-width spaces and joiners, direction marks, byte order marks, controls.
+_INKLESS = (*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF, *range(0x20), 0x7F)
+_SOFT_HYPHEN = 0xAD
+
+_TABLE: dict[int, str | None] = {
+    **{code: unicodedata.normalize("NFKC", chr(code)) for code in _COMPATIBLE},
+    **dict.fromkeys(_INKLESS),
+    # A soft hyphen in a text layer is one that was drawn: MuPDF gives those at lines' ends.
+    _SOFT_HYPHEN: "-",
+}
+_CJK = re.compile(
+    "[\u2e80-\u2fdf\u3000-\u30ff\u3105-\u312f\u31c0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
+)
+_CID = re.compile(r"\(cid:\d+\)")
+_TRANSLATED = re.compile(f"[{re.escape(''.join(map(chr, _TABLE)))}]")
+
+
+def normal_text(text: str) -> str:
+    """Return a word as targets write it.
+
+    Ligatures, compatibility ideographs, radicals, vertical forms and letters of mathematical
+    typefaces become plain characters; marks without ink go; accents are composed. Full-width
+    forms, superscripts and circled numbers stay: they look other than their plain forms.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    if _TRANSLATED.search(text):
+        text = text.translate(_TABLE)
+    return unicodedata.normalize("NFC", text)
+
+
+def is_cjk(char: str) -> bool:
+    """Return whether a character belongs to a script that is written without spaces."""
+    return char > "\u2e7f" and _CJK.match(char) is not None
+
+
+def is_undecoded(char: str) -> bool:
+    """Return whether a character of a text layer stands for a glyph without a Unicode value."""
+    if char < "\x7f":
+        return char < " " and not char.isspace()
+    return "\ue000" <= char <= "\uf8ff" or char == "\ufffd" or char >= "\U000f0000"
+
+
+def count_cid(text: str) -> int:
+    """Return how many characters belong to the `(cid:12)` that some tools write for glyphs."""
+    return sum(len(match) for match in _CID.findall(text))

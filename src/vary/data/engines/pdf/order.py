@@ -1,0 +1,400 @@
+"""The reading order of a page: lines put together from fragments, columns after one another.
+
+The fragments of a text layer come in the order in which the file paints them, which is anything.
+Here they are joined to segments (what stands on one baseline without a gap), a region of segments
+is cut where a gutter runs through several lines, and what is not cut is read row by row, as
+tables, lists and captions are. A gutter is that of columns, and not of a table, if both sides are
+long lines of text or if their baselines do not go together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from vary.data.engines.pdf.layer import Box, Fragment, Piece
+from vary.data.engines.pdf.letters import is_cjk
+
+# Gaps in em: up to the first, glyphs of a word; up to the second, words of a line of prose.
+WORD_GAP_EM = 0.13
+SEGMENT_GAP_EM = 0.9
+# A gutter is at least so wide, and has so many lines on either side.
+GUTTER_EM = 0.8
+GUTTER_LINES = 3
+# A side of columns has so many characters per line (an ideograph counts twice).
+COLUMN_CHARACTERS = 15
+# Baselines go together if they differ by less than this; in tables most do, beside notes few.
+SAME_BASELINE_EM = 0.12
+ALIGNED_SHARE = 0.6
+
+
+@dataclass(slots=True)
+class Segment:
+    """Pieces on one baseline without a large gap.
+
+    Attributes:
+        pieces: from left to right; `space` tells of white space before each.
+        box: around them.
+        baseline: y, pt.
+        size: of the type, pt.
+        weight: characters; an ideograph counts twice.
+    """
+
+    pieces: list[Piece]
+    box: Box
+    baseline: float
+    size: float
+    weight: int
+
+
+@dataclass(slots=True)
+class Line:
+    """A line as it is read: one segment, or several of a row.
+
+    Attributes:
+        segments: from left to right.
+        column: number of the column or band that it stands in; lines of one column follow each
+            other.
+    """
+
+    segments: list[Segment]
+    column: int
+
+    @property
+    def box(self) -> Box:
+        """Around the segments."""
+        return _around([segment.box for segment in self.segments])
+
+    @property
+    def size(self) -> float:
+        """Of the type that most of it has, pt."""
+        return max(self.segments, key=lambda segment: segment.weight).size
+
+    @property
+    def baseline(self) -> float:
+        """Of the segment with most text, pt."""
+        return max(self.segments, key=lambda segment: segment.weight).baseline
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """All of its pieces; those that begin a segment stand after a space."""
+        return [piece for segment in self.segments for piece in segment.pieces]
+
+    @property
+    def text(self) -> str:
+        """The line as drawn."""
+        parts: list[str] = []
+        for segment in self.segments:
+            for at, piece in enumerate(segment.pieces):
+                if parts and (piece.space or not at):
+                    parts.append(" ")
+                parts.append(piece.text)
+        return "".join(parts)
+
+
+def read_order(fragments: Sequence[Fragment]) -> list[Line]:
+    """Return the lines of a page in reading order."""
+    segments = _segments(fragments)
+    if not segments:
+        return []
+    reader = _Reader()
+    head, body, foot = _furniture(segments)
+    for part in (head, body, foot):
+        reader.read(part)
+    return reader.lines
+
+
+class _Reader:
+    """Collects lines, region by region."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self._column = 0
+
+    def read(self, segments: list[Segment]) -> None:
+        """Add the lines of a region."""
+        if not segments:
+            return
+        bands = _bands(segments)
+        if bands is None:
+            self._column += 1
+            self.lines += [Line(row, self._column) for row in _rows(segments)]
+            return
+        for band in bands:
+            for column in band:
+                self.read(column)
+
+
+def _segments(fragments: Sequence[Fragment]) -> list[Segment]:
+    """Return fragments joined where they stand on one baseline, side by side."""
+    segments: list[Segment] = []
+    for fragment in sorted(fragments, key=lambda part: (part.box[0], part.box[1])):
+        for run in _unbroken(fragment):
+            _join(segments, run)
+    return segments
+
+
+def _unbroken(fragment: Fragment) -> list[Segment]:
+    """Return a fragment cut at its large gaps."""
+    limit = SEGMENT_GAP_EM * fragment.size
+    runs: list[list[Piece]] = [[fragment.pieces[0]]]
+    for piece in fragment.pieces[1:]:
+        if piece.box[0] - runs[-1][-1].box[2] > limit:
+            runs.append([piece])
+        else:
+            runs[-1].append(piece)
+    return [_segment(run, fragment.baseline, fragment.size) for run in runs]
+
+
+def _segment(pieces: list[Piece], baseline: float, size: float) -> Segment:
+    weight = sum(2 if is_cjk(piece.text[0]) else len(piece.text) for piece in pieces)
+    return Segment(pieces, _around([piece.box for piece in pieces]), baseline, size, weight)
+
+
+def _join(segments: list[Segment], new: Segment) -> None:
+    """Add a segment to the one that ends where it begins, or to the list."""
+    best = None
+    for old in segments:
+        gap = new.box[0] - old.box[2]
+        small, large = sorted((new.size, old.size))
+        is_near = best is None or abs(gap) < abs(new.box[0] - best.box[2])
+        is_beside = -0.3 * large < gap < SEGMENT_GAP_EM * small
+        if is_beside and is_near and _same_line(old, new):
+            best = old
+    if best is None:
+        segments.append(new)
+        return
+    gap = new.box[0] - best.box[2]
+    first = new.pieces[0]
+    both_cjk = is_cjk(first.text[0]) and is_cjk(best.pieces[-1].text[-1])
+    first.space = first.space or (gap > WORD_GAP_EM * max(new.size, best.size) and not both_cjk)
+    if new.weight > best.weight:
+        best.baseline, best.size = new.baseline, new.size
+    best.pieces += new.pieces
+    best.weight += new.weight
+    best.box = _around([best.box, new.box])
+
+
+def _same_line(one: Segment, other: Segment) -> bool:
+    """Return whether two segments stand on one line; raised and lowered ones do too."""
+    apart = abs(one.baseline - other.baseline)
+    small, large = sorted((one.size, other.size))
+    return apart < 0.2 * small or (apart < 0.55 * large and small < 0.85 * large)
+
+
+def _furniture(
+    segments: list[Segment],
+) -> tuple[list[Segment], list[Segment], list[Segment]]:
+    """Return what stands apart at the top, the rest, and what stands apart at the bottom.
+
+    Only rows that the whole width is free above or below of: else a page number under the left
+    column would be read before the right one.
+    """
+    rows = _rows(segments)
+    head: list[Segment] = []
+    foot: list[Segment] = []
+    em = float(np.median([segment.size for segment in segments]))
+    tops = [min(segment.box[1] for segment in row) for row in rows]
+    bottoms = [max(segment.box[3] for segment in row) for row in rows]
+    first, last = 0, len(rows)
+    if len(rows) > 4:
+        for cut in (1, 2):
+            if min(tops[cut:]) - max(bottoms[:cut]) > 0.9 * em:
+                first = cut
+        for cut in (1, 2):
+            if min(tops[-cut:]) - max(bottoms[:-cut]) > 0.9 * em:
+                last = len(rows) - cut
+    for row in rows[:first]:
+        head += row
+    for row in rows[last:]:
+        foot += row
+    return head, [segment for row in rows[first:last] for segment in row], foot
+
+
+def _rows(segments: Sequence[Segment]) -> list[list[Segment]]:
+    """Return segments as rows from top to bottom, each from left to right."""
+    rows: list[list[Segment]] = []
+    places: list[tuple[float, float]] = []
+    for segment in sorted(segments, key=lambda part: (-part.weight, part.baseline)):
+        best, distance = -1, 0.0
+        for at, (baseline, size) in enumerate(places):
+            apart = abs(baseline - segment.baseline)
+            large = max(size, segment.size)
+            limit = 0.35 * min(size, segment.size)
+            if segment.size < 0.85 * size and segment.weight <= 6:
+                limit = 0.55 * large
+            is_nearer = best < 0 or apart < distance
+            if apart < limit and is_nearer and not _overlaps(rows[at], segment):
+                best, distance = at, apart
+        if best < 0:
+            rows.append([segment])
+            places.append((segment.baseline, segment.size))
+        else:
+            rows[best].append(segment)
+    order = sorted(range(len(rows)), key=lambda at: (places[at][0], rows[at][0].box[0]))
+    return [sorted(rows[at], key=lambda part: part.box[0]) for at in order]
+
+
+def _overlaps(row: list[Segment], segment: Segment) -> bool:
+    """Return whether a segment lies over one of a row."""
+    x0, _, x1, _ = segment.box
+    return any(
+        min(x1, other.box[2]) - max(x0, other.box[0])
+        > 0.5 * min(x1 - x0, other.box[2] - other.box[0])
+        for other in row
+    )
+
+
+class _Region:
+    """Segments with what is computed of them.
+
+    Args:
+        segments: at least one.
+    """
+
+    def __init__(self, segments: list[Segment]) -> None:
+        self.segments = segments
+        self.boxes = np.array([segment.box for segment in segments])
+        self.em = float(np.median([segment.size for segment in segments]))
+        self.order = np.argsort(self.boxes[:, 1] + self.boxes[:, 3], kind="stable")
+
+
+def _bands(segments: list[Segment]) -> list[list[list[Segment]]] | None:
+    """Return a region as bands from top to bottom, each of one region or two columns.
+
+    None if no gutter runs through it.
+    """
+    if len(segments) < 2 * GUTTER_LINES:
+        return None
+    region = _Region(segments)
+    boxes = region.boxes
+    seen: dict[bytes, bool] = {}
+    best: tuple[int, float] = (0, 0.0)
+    found: tuple[list[np.ndarray], float] | None = None
+    for x in _candidates(boxes, region.em).tolist():
+        runs = _runs(region, x, seen)
+        if not runs:
+            continue
+        area = sum(float(boxes[run, 3].max() - boxes[run, 1].min()) for run in runs)
+        worth = (round(area), min(_gutter(boxes[run], x) for run in runs))
+        if worth > best:
+            best, found = worth, (runs, x)
+    return None if found is None else _split(region, *found)
+
+
+def _candidates(boxes: np.ndarray, em: float) -> np.ndarray:
+    """Return where a gutter may be: just right of a segment and left of another."""
+    right = boxes[:, 2] + 0.4 * em
+    left = boxes[:, 0] - 0.4 * em
+    places = np.concatenate([right, left])
+    places = places[(places > boxes[:, 0].min()) & (places < boxes[:, 2].max())]
+    return np.unique(np.round(places / (0.3 * em))) * (0.3 * em)
+
+
+def _gutter(boxes: np.ndarray, x: float) -> float:
+    left = boxes[boxes[:, 2] <= x]
+    right = boxes[boxes[:, 0] >= x]
+    return float(right[:, 0].min() - left[:, 2].max())
+
+
+def _runs(region: "_Region", x: float, seen: dict[bytes, bool]) -> list[np.ndarray]:
+    """Return the runs of segments, from top to bottom, that the line at `x` parts as columns.
+
+    Args:
+        region: the segments.
+        x: pt.
+        seen: verdicts on partings that other places gave too.
+    """
+    segments, boxes, order, em = region.segments, region.boxes, region.order, region.em
+    crossing = (boxes[order, 0] < x) & (boxes[order, 2] > x)
+    cuts = np.flatnonzero(crossing)
+    bounds = [-1, *cuts.tolist(), len(order)]
+    runs = []
+    for start, stop in pairwise(bounds):
+        run = order[start + 1 : stop]
+        if len(run) < 2 * GUTTER_LINES:
+            continue
+        is_left = boxes[run, 2] <= x
+        key = run[is_left].tobytes() + b"|" + run.tobytes()
+        if key not in seen:
+            seen[key] = _are_columns(segments, boxes, (run[is_left], run[~is_left]), em)
+        if seen[key]:
+            runs.append(run)
+    return runs
+
+
+def _are_columns(
+    segments: list[Segment], boxes: np.ndarray, sides: tuple[np.ndarray, np.ndarray], em: float
+) -> bool:
+    """Return whether two sets of segments, one left of the other, are columns of text."""
+    left, right = sides
+    if min(len(left), len(right)) < GUTTER_LINES:
+        return False
+    if boxes[right, 0].min() - boxes[left, 2].max() < GUTTER_EM * em:
+        return False
+    rows = [_rows([segments[at] for at in side]) for side in sides]
+    if min(map(len, rows)) < GUTTER_LINES:
+        return False
+    weights = [np.mean([sum(part.weight for part in row) for row in side]) for side in rows]
+    if _aligned(rows, em) < ALIGNED_SHARE:
+        return min(weights) > 4 and _beside(rows) > 0.5
+    return min(weights) >= COLUMN_CHARACTERS and min(map(_fullness, rows)) > 0.4
+
+
+def _aligned(rows: list[list[list[Segment]]], em: float) -> float:
+    """Return the share of rows, on the side with fewer, whose baseline the other side has too."""
+    few, many = sorted(rows, key=len)
+    lines = np.array([row[0].baseline for row in many])
+    near = [np.abs(lines - row[0].baseline).min() < SAME_BASELINE_EM * em for row in few]
+    return float(np.mean(near))
+
+
+def _beside(rows: list[list[list[Segment]]]) -> float:
+    """Return the share of rows, on the side with fewer, that stand beside one of the other side."""
+    few, many = sorted(rows, key=len)
+    tops = np.array([min(part.box[1] for part in row) for row in many])
+    bottoms = np.array([max(part.box[3] for part in row) for row in many])
+    return float(
+        np.mean([np.any((tops < row[0].box[3]) & (bottoms > row[0].box[1])) for row in few])
+    )
+
+
+def _fullness(rows: list[list[Segment]]) -> float:
+    """Return the share of rows that fill three quarters of their side's width without a gap."""
+    widths = [max(part.box[2] - part.box[0] for part in row) for row in rows]
+    left = min(part.box[0] for row in rows for part in row)
+    right = max(part.box[2] for row in rows for part in row)
+    return float(np.mean([width > 0.75 * (right - left) for width in widths]))
+
+
+def _split(region: _Region, runs: list[np.ndarray], x: float) -> list[list[list[Segment]]]:
+    """Return the bands that runs make of a region."""
+    segments, boxes = region.segments, region.boxes
+    starts = {int(run[0]): run for run in runs}
+    inside = {int(at) for run in runs for at in run}
+    bands: list[list[list[Segment]]] = []
+    between: list[Segment] = []
+    for at in region.order.tolist():
+        if at in starts:
+            if between:
+                bands.append([between])
+                between = []
+            run = starts[at]
+            is_left = boxes[run, 2] <= x
+            sides = (run[is_left], run[~is_left])
+            bands.append([[segments[number] for number in side] for side in sides])
+        elif at not in inside:
+            between.append(segments[at])
+    if between:
+        bands.append([between])
+    return bands
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    return (
+        min(box[0] for box in boxes),
+        min(box[1] for box in boxes),
+        max(box[2] for box in boxes),
+        max(box[3] for box in boxes),
+    )
