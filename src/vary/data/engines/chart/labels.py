@@ -103,7 +103,7 @@ def _write(
     else:
         offset, along = (0.0, shift), {"start": "bottom", "end": "top"}.get(align, "center")
         options |= {"ha": "center", "va": along}
-    plates = {"line", "lines", "composite"} if look.label_boxed else {"composite"}
+    plates = {"area", "composite"} | ({"line", "lines"} if look.label_boxed else set())
     if sheet.spec.kind in plates and sheet.spec.series[-1].axis == axis:
         options["bbox"] = {"facecolor": unit(sheet.style.plot), "linewidth": 0, "pad": 1.0}
     return sheet.axis_of(axis).annotate(

@@ -18,7 +18,10 @@ PieValues = Literal["beside", "inside"]
 
 # Letters below this em size are guessed rather than read.
 LEAST_FONT_PX = 11.0
-WHITE: Rgb = (255, 255, 255)
+# Of marks to their ground, 0 to 255 in lightness: thin lines need more.
+FILL_CONTRAST, LINE_CONTRAST = 30.0, 55.0
+# Of colours to each other, in RGB: less than this is mistaken.
+LEAST_DISTANCE = 42.0
 
 
 @dataclass(frozen=True)
@@ -350,7 +353,12 @@ def _marks(rng: np.random.Generator, size_px: float, plot: Rgb, needs: StyleNeed
     same_line = rng.random() < 0.7
     styles = [str(s) for s in rng.permutation(["-", "--", "-.", ":", "-"])]
     return MarkStyle(
-        colors=_colors(rng, plot, max(num, needs.num_categories if by_category else 1)),
+        colors=_colors(
+            rng,
+            plot,
+            max(num, needs.num_categories if by_category else 1),
+            LINE_CONTRAST if needs.kind in {"line", "lines", "composite"} else FILL_CONTRAST,
+        ),
         by_category=by_category,
         bar_share=float(rng.uniform(0.45, 0.92)),
         edge_px=float(rng.uniform(0.7, 1.6)) if hatched or rng.random() < 0.3 else 0.0,
@@ -369,8 +377,15 @@ def _marks(rng: np.random.Generator, size_px: float, plot: Rgb, needs: StyleNeed
     )
 
 
-def _colors(rng: np.random.Generator, plot: Rgb, num: int) -> tuple[Rgb, ...]:
-    """Return different colours that are seen on a ground: of a palette, one hue, or by lot."""
+def _colors(rng: np.random.Generator, plot: Rgb, num: int, least: float) -> tuple[Rgb, ...]:
+    """Return different colours that are seen on a ground: of a palette, one hue, or by lot.
+
+    Args:
+        rng: decides everything.
+        plot: the ground.
+        num: how many.
+        least: contrast to the ground.
+    """
     kind = pick(rng, {"palette": 7.0, "hue": 1.5, "random": 1.5})
     if kind == "hue":
         hue, vivid = rng.random(), rng.uniform(0.35, 0.9)
@@ -386,12 +401,21 @@ def _colors(rng: np.random.Generator, plot: Rgb, num: int) -> tuple[Rgb, ...]:
         found = [_rgb(name) for name in _PALETTES[int(rng.integers(len(_PALETTES)))].split()]
         if rng.random() < 0.3:
             found = [found[int(at)] for at in rng.permutation(len(found))]
-    seen = [color for color in found if contrast(color, plot) >= 30]
+    seen: list[Rgb] = []
     while len(seen) < num:
-        color = _hls(rng.random(), rng.uniform(0.3, 0.7), rng.uniform(0.4, 0.9))
-        if contrast(color, plot) >= 30 and color not in seen:
+        if found:
+            color = found.pop(0)
+        else:
+            color = _hls(rng.random(), rng.uniform(0.25, 0.75), rng.uniform(0.4, 0.9))
+        if contrast(color, plot) >= least and all(_differ(color, other) for other in seen):
             seen.append(color)
-    return tuple(seen[:num])
+    return tuple(seen)
+
+
+def _differ(one: Rgb, other: Rgb) -> bool:
+    """Whether two colours are told from each other in a legend."""
+    distance = sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
+    return distance >= LEAST_DISTANCE
 
 
 def _hls(hue: float, light: float, vivid: float) -> Rgb:
