@@ -222,7 +222,7 @@ def prose(paragraphs: Iterator[str], shortest: int) -> Iterator[str]:
     """Yield those paragraphs that are prose, each on one line."""
     for paragraph in paragraphs:
         text = INVISIBLE.sub("", NOTE_MARK.sub("", paragraph))
-        text = WIDE_SPACE.sub("", " ".join(text.split())).replace("，，", "，")
+        text = WIDE_SPACE.sub("", " ".join(text.split()))
         # The full stop tells a sentence from a heading, a table's cell or the head of a list.
         ends = text.rstrip("”’\"')）」』").endswith((".", "!", "?", "…", "。", "！", "？", "；"))
         if len(text) >= shortest and ends and not NOT_PROSE.search(text):
