@@ -65,9 +65,14 @@ class TextBox:
             whole = self.measure(line)
             start = {"left": 0.0, "center": 0.5, "right": 1.0}[self.align] * (self.width - whole)
             top = number * line_height - self.height / 2
+            before = 0, 0.0  # a word begins where the one before ended, or after a space
             for match in _CJK.finditer(line):
-                x0 = start + (self.measure(line[: match.start()]) if match.start() else 0.0)
-                x1 = start + self.measure(line[: match.end()])
+                if match.start() != before[0]:
+                    before = match.start(), self.measure(line[: match.start()])
+                x0 = start + before[1]
+                last = match.end() == len(line)
+                before = match.end(), whole if last else self.measure(line[: match.end()])
+                x1 = start + before[1]
                 left, right = x0 - self.width / 2, x1 - self.width / 2
                 bottom = top + line_height
                 around = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])

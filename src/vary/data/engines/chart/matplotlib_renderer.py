@@ -32,6 +32,8 @@ from vary.extras import require
 
 # Values that are read from ticks must differ by this much to be told apart.
 LEAST_RESOLUTION_PX = 2.5
+# Sides of a picture over the em size: seen at 1024 px, its letters are still 9 px large.
+LARGEST_EM = 112.0
 
 
 class MatplotlibRenderer:
@@ -83,13 +85,16 @@ def _above_bitmaps(spec: ChartSpec) -> ChartSpec:
 
 def _layouts(spec: ChartSpec) -> Iterator[ChartSpec]:
     """Yield a chart as it was drawn by lot, then with more and more room."""
+    text_px = spec.style.text.size_px
     yield spec
     if spec.style.legend == "inside":
         spec = replace(spec, style=replace(spec.style, legend="top"))
         yield spec
-    yield _roomier(spec, 1.2, spec.style.text.category_rotation or 30)
-    yield _roomier(spec, 1.45, 45)
-    yield _roomier(spec, 1.75, 90)
+    turned = spec.style.text.category_rotation or 30
+    for factor, rotation in ((1.2, turned), (1.45, 45), (1.75, 90)):
+        roomier = _roomier(spec, factor, rotation)
+        if max(roomier.style.width_px, roomier.style.height_px) <= LARGEST_EM * text_px:
+            yield roomier
 
 
 def _roomier(spec: ChartSpec, factor: float, rotation: int) -> ChartSpec:
@@ -168,16 +173,28 @@ def _check_places(sheet: Sheet, marks: list[Marks]) -> None:
     if sheet.spec.round or not sheet.labels:
         _check_legend(sheet, boxes)
         return
-    for at, text in sheet.labels.items():
-        x0, y0, x1, y1 = sheet.extent(text)
-        for number, mark in enumerate(marks):
-            for category, patch in mark.rectangles.items():
-                if (number, category) == at or sheet.spec.series[at[0]].line:
-                    continue
-                left, top, right, bottom = sheet.extent(patch)
-                if x0 + 1 < right and left < x1 - 1 and y0 + 2 < bottom and top < y1 - 2:
-                    raise Crowded("a value on another bar", text.get_text())
+    _check_labels_on_bars(sheet, marks)
     _check_legend(sheet, boxes)
+
+
+def _check_labels_on_bars(sheet: Sheet, marks: list[Marks]) -> None:
+    """Refuse values that stand on another bar than their own."""
+    bars = {
+        (number, category): sheet.extent(patch)
+        for number, mark in enumerate(marks)
+        for category, patch in mark.rectangles.items()
+    }
+    if not bars:
+        return
+    places = np.array(list(bars.values()))
+    for at, text in sheet.labels.items():
+        if sheet.spec.series[at[0]].line:
+            continue
+        x0, y0, x1, y1 = sheet.extent(text)
+        met = (x0 + 1 < places[:, 2]) & (places[:, 0] < x1 - 1)
+        met &= (y0 + 2 < places[:, 3]) & (places[:, 1] < y1 - 2)
+        if any(other != at for other, on in zip(bars, met, strict=True) if on):
+            raise Crowded("a value on another bar", text.get_text())
 
 
 def _check_legend(sheet: Sheet, boxes: list[Any]) -> None:

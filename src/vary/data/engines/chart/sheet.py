@@ -89,6 +89,7 @@ class Sheet:
         self.note: Any = None
         self.legend: Any = None
         self.labels: dict[tuple[int, int], Any] = {}  # (series, category) -> value label
+        self._widths: dict[tuple[str, str, float], float] = {}
         self.sector_names: dict[int, Any] = {}
 
     @property
@@ -114,8 +115,11 @@ class Sheet:
 
     def width_of(self, text: str, font: Any) -> float:
         """Return how wide a line is."""
-        width, _, _ = self.renderer.get_text_width_height_descent(text, font, False)
-        return float(width)
+        key = (text, font.get_file(), font.get_size_in_points())
+        if key not in self._widths:
+            width, _, _ = self.renderer.get_text_width_height_descent(text, font, False)
+            self._widths[key] = float(width)
+        return self._widths[key]
 
     def wrap(self, text: str, width_px: float, font: Any, most_lines: int = 3) -> str:
         """Return a text with line breaks, between words or in Chinese anywhere.
