@@ -11,3 +11,7 @@ class InputError(VaryError):
 
 class MissingExtraError(VaryError, ImportError):
     """An optional part of the package is not installed."""
+
+
+class MissingResourceError(VaryError, LookupError):
+    """Data that a computation needs are not on this machine; the message says how to get them."""

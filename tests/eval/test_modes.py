@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vary.errors import InputError
-from vary.eval.metrics import MissingResourceError, text_metrics
+from vary.errors import InputError, MissingResourceError
+from vary.eval.metrics import text_metrics
 from vary.eval.metrics.meteor import load_wordnet
 from vary.eval.modes import MODES, get_mode
 

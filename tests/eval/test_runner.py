@@ -121,6 +121,16 @@ def test_pictures_that_are_missing_are_not_asked_for(exact_task, pages, tmp_path
     assert "b.txt" in scores(evaluation)["b"].reason or "missing" in scores(evaluation)["b"].reason
 
 
+def test_answers_that_lie_there_need_no_pictures(exact_task, pages, tmp_path):
+    file = tmp_path / "answers.json"
+    file.write_text(json.dumps(TEXTS), encoding="utf-8")
+    (pages / "b.png").unlink()
+    system = FileSystem("file", AnswerFile.load(file))
+    evaluation = run_evaluation(exact_task, pages, [system], tmp_path / "out")
+    assert evaluation.systems[0].num_missing == 0
+    assert scores(evaluation)["b"].values["exact"] == 1.0
+
+
 def test_other_data_in_the_same_folder_is_refused(exact_task, pages, make_pages, tmp_path):
     out = tmp_path / "out"
     run_evaluation(exact_task, pages, [Echo(TEXTS)], out)

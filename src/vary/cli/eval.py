@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,7 +58,13 @@ RetryOption = Annotated[
     bool, typer.Option("--retry", help="Ask again where an earlier run got no answer.")
 ]
 WorstOption = Annotated[int, typer.Option(help="How many of the worst the page shows.", min=0)]
-RuleOption = Annotated[str, typer.Option(help="official or paper: answers half right.")]
+RuleOption = Annotated[
+    str,
+    typer.Option(
+        help="Where published rules differ. chart: structchart or onechart; docvqa: official or "
+        "paper; chartqa: stripped or pix2struct."
+    ),
+]
 GraderUrlOption = Annotated[
     str, typer.Option(help="OpenAI-compatible endpoint, such as http://localhost:8000/v1.")
 ]
@@ -136,6 +143,7 @@ def chart(
     model: ModelOption,
     data: DataOption,
     out: OutOption,
+    rule: RuleOption = "structchart",
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = None,
     workers: WorkersOption = 1,
@@ -150,7 +158,7 @@ def chart(
     from vary.eval.tasks.chart import ChartTask
 
     run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
-    _measure(ChartTask(), run)
+    _measure(ChartTask(rule=rule), run)  # type: ignore[arg-type] # the task checks it
 
 
 @app.command()
@@ -170,7 +178,7 @@ def docvqa(
     from vary.eval.tasks.docvqa import DocVqaTask
 
     run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
-    _measure(DocVqaTask(rule=rule), run)
+    _measure(DocVqaTask(rule=rule), run)  # type: ignore[arg-type]
 
 
 @app.command()
@@ -178,6 +186,7 @@ def chartqa(
     model: ModelOption,
     data: DataOption,
     out: OutOption,
+    rule: RuleOption = "stripped",
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = None,
     workers: WorkersOption = 1,
@@ -189,7 +198,7 @@ def chartqa(
     from vary.eval.tasks.chartqa import ChartQaTask
 
     run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
-    _measure(ChartQaTask(), run)
+    _measure(ChartQaTask(rule=rule), run)  # type: ignore[arg-type]
 
 
 @app.command()
@@ -257,16 +266,13 @@ def score(
     chosen = build_task(task, {name: value for name, value in options.items() if value})
     file = AnswerFile.load(answers)
     system = FileSystem(answers.stem, file)
-    with _progress() as watch:
+    with _progress() as watch, TemporaryDirectory() as scratch:
+        run = RunOptions(workers, watch=watch)
         if data is not None:
-            evaluation = run_evaluation(
-                chosen, data, [system], out, RunOptions(workers, watch=watch)
-            )
+            evaluation = run_evaluation(chosen, data, [system], out or Path(scratch), run)
         else:
             chosen.check()
-            evaluation = score_prompts(
-                chosen, file.prompts(), system, out, RunOptions(workers, watch=watch)
-            )
+            evaluation = score_prompts(chosen, file.prompts(), system, out, run)
     _report(evaluation, out, worst, workers)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from vary.errors import InputError, VaryError
-from vary.eval.metrics.meteor import MissingResourceError
 from vary.eval.records import clean_text, read_json_lines
 from vary.extras import require
 
@@ -74,7 +73,7 @@ _LABELLED = re.compile(
 )
 
 
-class GraderError(MissingResourceError):
+class GraderError(VaryError):
     """The grader cannot be asked at all: the run stops; what is graded so far is on disk."""
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TypeVar
 
-from vary.errors import MissingExtraError
-from vary.eval.metrics.meteor import MissingResourceError
+from vary.errors import MissingExtraError, MissingResourceError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

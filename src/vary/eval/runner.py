@@ -85,9 +85,8 @@ def run_evaluation(
     """
     options = options or RunOptions()
     prompts = _prompts(task, data, out)
-    asked = [prompt for prompt in prompts.values() if not prompt.reason]
     for system in systems:
-        system.check(task.reads, asked)
+        system.check(task.reads, list(prompts.values()))
     _make_folder(out)
     extract_pictures(data, out)
     prompts = {name: _with_picture(prompt, out) for name, prompt in prompts.items()}
@@ -119,6 +118,8 @@ def score_prompts(
         out: folder for the records; None for none.
         options: see `RunOptions`.
     """
+    if out is None and not task.is_parallel:
+        raise VaryError(f"task {task.name} keeps what it pays for; name a folder with --out DIR")
     by_id = unique_by_id(prompts, system.description)
     responses = {response.id: response for response in system.answer(prompts, Path())}
     folder = None
@@ -244,7 +245,7 @@ def _respond(
         if name in prompts and not (options.retry and response.answer is None)
     }
     for name, prompt in prompts.items():
-        if prompt.reason:
+        if prompt.reason and not _is_answered_without_picture(prompt, system, folder.parent):
             responses[name] = Response(name, None, prompt.reason)
     todo = [prompt for name, prompt in prompts.items() if name not in responses]
     total = len(prompts)
@@ -266,6 +267,12 @@ def _respond(
     return ordered
 
 
+def _is_answered_without_picture(prompt: Prompt, system: System, out: Path) -> bool:
+    """Return whether an answer that lies there counts although a picture is missing here."""
+    has_pictures = prompt.images and all((out / image).is_file() for image in prompt.images)
+    return not system.keeps_answers and not has_pictures
+
+
 def _score(
     task: Task,
     prompts: Mapping[str, Prompt],
@@ -278,11 +285,15 @@ def _score(
         task.prepare(folder)
     pairs = [(task, prompt, responses[name]) for name, prompt in prompts.items()]
     stage = f"scores of {folder.name}" if folder is not None else "scores"
-    workers = options.workers if task.is_parallel else 1
     counted = itertools.count(1)
-    results = score_all(
-        score_response, pairs, workers, lambda *_: options.watch(stage, next(counted), len(pairs))
-    )
+
+    def tell(*_: object) -> None:
+        options.watch(stage, next(counted), len(pairs))
+
+    if task.is_parallel:
+        results = score_all(score_response, pairs, options.workers, tell)
+    else:
+        results = _score_here(pairs, tell)
     scores = {}
     for (_, prompt, _), result in zip(pairs, results, strict=True):
         if isinstance(result, Failure):
@@ -291,6 +302,22 @@ def _score(
     if folder is not None:
         write_records(scores.values(), folder / SCORES_FILE)
     return scores
+
+
+def _score_here(
+    pairs: Sequence[tuple[Task, Prompt, Response]], tell: Callable[[], None]
+) -> list[Score | Failure]:
+    """Return the scores of a task with records of its own; what the user can mend stops it."""
+    results: list[Score | Failure] = []
+    for pair in pairs:
+        try:
+            results.append(score_response(pair))
+        except VaryError:  # a grader that is down: its grades lie on disk, the run goes on later
+            raise
+        except Exception as error:  # the edge: one answer must not stop the others
+            results.append(Failure(f"{type(error).__name__}: {error}"))
+        tell()
+    return results
 
 
 def score_response(item: tuple[Task, Prompt, Response]) -> Score:

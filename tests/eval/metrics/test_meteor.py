@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from vary.errors import MissingExtraError, VaryError
-from vary.eval.metrics import MissingResourceError, meteor, text_metrics
+from vary.errors import MissingExtraError, MissingResourceError, VaryError
+from vary.eval.metrics import meteor, text_metrics
 from vary.eval.metrics.meteor import load_wordnet
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from vary.errors import MissingResourceError
 from vary.eval.metrics import (
     TEXT_METRICS,
-    MissingResourceError,
     bleu,
     character_error_counts,
     collapse_white_space,

@@ -15,7 +15,7 @@ from vary.eval.metrics.edit_distance import (
     edit_distance,
     remove_white_space,
 )
-from vary.eval.metrics.meteor import MissingResourceError, meteor
+from vary.eval.metrics.meteor import meteor
 from vary.eval.metrics.parts import MarkdownParts, split_markdown
 from vary.eval.metrics.rates import (
     character_error_counts,
@@ -46,7 +46,6 @@ __all__ = [
     "Cell",
     "ChartDict",
     "MarkdownParts",
-    "MissingResourceError",
     "Overlap",
     "RelaxedRule",
     "ScrmRule",

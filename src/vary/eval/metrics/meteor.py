@@ -4,14 +4,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from vary.errors import VaryError
+from vary.errors import MissingResourceError
 from vary.extras import require
 
 HINT = "python -m nltk.downloader wordnet"
-
-
-class MissingResourceError(VaryError, LookupError):
-    """Data that a metric needs are not on this machine; the message says how to get them."""
 
 
 def meteor(prediction: Sequence[str], truth: Sequence[str], wordnet: Any = None) -> float:
