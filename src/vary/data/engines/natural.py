@@ -113,11 +113,13 @@ class Photo:
         name: its path within the folder, or its name in the annotations.
         path: where it lies; None: nowhere.
         meta: what the annotations say of it.
+        fault: why it has no path.
     """
 
     name: str
     path: Path | None
     meta: dict[str, Any]
+    fault: Reject | None = None
 
 
 class NaturalEngine:
@@ -195,7 +197,7 @@ class NaturalEngine:
         if texts is not None:
             meta["texts"] = texts
         if photo.path is None:
-            raise Reject("missing picture", photo.name)
+            raise photo.fault or Reject("missing picture", photo.name)
         content = read_file(photo.path, photo.name)
         image = prepare_picture(content, photo.name, self.options.rule)
         licence = photo.meta.get("licence") or self.options.licence
@@ -221,8 +223,8 @@ class NaturalEngine:
             if unmapped:
                 meta["unmapped"] = list(unmapped)
             return Photo(name, self.folders.find(name), meta)
-        except Reject:
-            return Photo(name, None, meta)
+        except Reject as fault:
+            return Photo(name, None, meta, fault)
 
     def _listed_name(self, at: int) -> str:
         assert self.listed is not None

@@ -53,7 +53,7 @@ class PairTarLayout:
         size = path.stat().st_size
         with path.open("rb") as file:
             try:
-                for member in iterate_members(file, 0, size):
+                for member in iterate_members(file, 0, size, whole=True):
                     digest.update(f"{member.name}\x00{member.size}\n".encode())
                     own = member_key(member.name)
                     if own != key:

@@ -33,10 +33,9 @@ class PairsConfig(ImportConfig):
     @property
     def folders(self) -> PictureFolders:
         """Where pictures are looked for that the source does not hold itself."""
-        beside = self.source if self.source.is_dir() else self.source.parent
-        if self.source.suffix == ".json" or any(beside.glob("captions*.json")):
-            return PictureFolders(self.images or coco_folders(beside))
-        return PictureFolders(self.images or (beside,))
+        first = _files(self.source)[0]
+        beside = coco_folders(first.parent) if first.suffix == ".json" else [first.parent]
+        return PictureFolders(self.images or beside)
 
 
 def build_pairs_engine(config: PairsConfig) -> ImportEngine:
@@ -49,13 +48,7 @@ def build_pairs_engine(config: PairsConfig) -> ImportEngine:
 
 
 def _layout(config: PairsConfig) -> Layout:
-    source = config.source
-    if source.is_dir():
-        files = _files_of(source)
-    elif source.is_file():
-        files = [source]
-    else:
-        raise InputError(f"{source}: there is no such file or folder")
+    files = _files(config.source)
     suffix = files[0].suffix.lower()
     if suffix == ".tar":
         return PairTarLayout(files, config.caption_key)
@@ -63,17 +56,22 @@ def _layout(config: PairsConfig) -> Layout:
         return PairParquetLayout(files, config.caption_key)
     if suffix == ".json":
         return CocoCaptionLayout(files[0], config.encoding, one=config.one_caption)
-    raise InputError(f"{source}: give a .json of COCO, .tar or .parquet files, or their folder")
+    raise InputError(f"{files[0]}: give a .json of COCO, .tar or .parquet files, or their folder")
 
 
-def _files_of(folder: Path) -> list[Path]:
-    """Return a folder's archives, its Parquet files, or its one file of captions."""
+def _files(source: Path) -> list[Path]:
+    """Return a file, or a folder's archives, its Parquet files, or its one file of captions."""
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise InputError(f"{source}: there is no such file or folder")
+    # img2dataset writes a list in Parquet beside each archive: the archives come first.
     for pattern in ("*.tar", "*.parquet"):
-        found = sorted(folder.glob(pattern))
+        found = sorted(source.glob(pattern))
         if found:
             return found
-    found = sorted({*folder.glob("captions*.json"), *folder.glob("annotations/captions*.json")})
+    found = sorted({*source.glob("captions*.json"), *source.glob("annotations/captions*.json")})
     if len(found) == 1:
         return found
     names = ", ".join(path.name for path in found) or "no .tar, .parquet or captions*.json"
-    raise InputError(f"{folder}: holds {names}; give the file or folder that is meant")
+    raise InputError(f"{source}: holds {names}; give the file or folder that is meant")

@@ -16,7 +16,8 @@ from vary.errors import VaryError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 # Only these are tried: Pillow's other readers call programs or have no place in a photo folder.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+# (MPO, which phones write, is opened as JPEG.)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 # Formats whose files can go into a set as they are.
 KEPT_FORMATS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 LOSSLESS = frozenset({"PNG", "GIF", "BMP", "TIFF", "PPM"})

@@ -77,22 +77,12 @@ class QuestionLayout:
     def entry(self, index: int, rng: np.random.Generator) -> Entry:
         """Return a question, or all on a picture.
 
-        Of a picture's questions those that cannot be used are left out and named.
-
         Raises:
-            Reject: no question of it can be used.
+            Reject: it cannot be used.
         """
         del rng
         members = [index] if self.groups is None else self.groups[index]
-        questions: list[Question] = []
-        refused: list[Reject] = []
-        for member in members:
-            try:
-                questions.append(self._question(member))
-            except Reject as error:
-                refused.append(error)
-        if not questions:
-            raise refused[0]
+        questions = [self._question(member) for member in members]
         first = questions[0]
         meta = dict(first.meta)
         if self.groups is not None:
@@ -106,7 +96,6 @@ class QuestionLayout:
             pictures=(Picture(first.picture),),
             meta=meta,
             unmapped=tuple(key for question in questions for key in question.unmapped),
-            mended=tuple(f"question left out: {error.reason}" for error in refused),
         )
 
     def _question(self, number: int) -> Question:
@@ -117,7 +106,10 @@ class QuestionLayout:
         return self.files[file], number - int(self.starts[file])
 
     def _by_picture(self) -> list[list[int]]:
-        """Return the numbers of the questions of each picture; a broken one stands alone."""
+        """Return the numbers of the questions of each picture.
+
+        One that cannot be used stands alone: it is dropped and named by itself.
+        """
         groups: dict[str, list[int]] = {}
         for number in range(int(self.starts[-1])):
             try:

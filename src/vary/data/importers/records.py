@@ -132,9 +132,12 @@ class JsonRecords:
         """
         start, end = self.spans[index]
         try:
-            return clean(json.loads(self.file.part(int(start), int(end))))
+            content = self.file.part(int(start), int(end))
+            value = json.loads(content.decode())
         except (ValueError, RecursionError) as error:
             raise Reject("entry is no JSON", f"{self.place(index)}: {error}") from None
+        # In UTF-8 a lone surrogate can only come from an escape.
+        return clean(value) if b"\\u" in content else value
 
     def entry(self, index: int) -> dict[str, Any]:
         """Return an entry that is an object.

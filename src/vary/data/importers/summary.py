@@ -51,8 +51,9 @@ class ImportSummary:
             for name, number in counts.items():
                 yield f"{what} {name}: {number} samples"
         if self.repeated_ids:
+            more = " ..." if self.repeated_ids > len(self.repeated_examples) else ""
             names = ", ".join(self.repeated_examples)
-            yield f"{self.repeated_ids} ids of the source are not unique: {names} ..."
+            yield f"{self.repeated_ids} ids of the source are not unique: {names}{more}"
 
 
 def summarize(folder: Path) -> ImportSummary:

@@ -44,16 +44,19 @@ class TarBreakError(ValueError):
         self.place = place
 
 
-def iterate_members(file: BinaryIO, start: int, end: int) -> Iterator[Member]:
+def iterate_members(
+    file: BinaryIO, start: int, end: int, *, whole: bool = False
+) -> Iterator[Member]:
     """Yield the files of an archive, in order.
 
     Args:
         file: the archive, open.
         start: where to begin: at a member's first header.
         end: where to stop.
+        whole: that is the archive's end, where its mark must stand.
 
     Raises:
-        TarBreakError: a header is damaged, or a member goes past the end.
+        TarBreakError: a header is damaged, a member goes past the end, or the mark is not there.
     """
     place, name, size = start, "", -1
     first = start
@@ -79,8 +82,8 @@ def iterate_members(file: BinaryIO, start: int, end: int) -> Iterator[Member]:
             yield Member(name or _own_name(header), first, data, length)
         place = data + _blocks(length)
         first, name, size = place, "", -1
-    if place != end and place < end:
-        raise TarBreakError(first, "the archive is cut off")
+    if whole:
+        raise TarBreakError(first, "the archive is cut off: it has no end mark")
 
 
 def check_plain(path: Path) -> None:

@@ -156,9 +156,10 @@ def _message(turn: Any, rule: TurnRule, place: str, unmapped: set[str]) -> Messa
     if not isinstance(turn, dict):
         raise Reject("turn is no object", f"{place}: {type(turn).__name__}")
     who, what = next((keys for keys in _TURN_KEYS if keys[0] in turn), _TURN_KEYS[0])
-    unmapped.update(f"turn.{key}" for key in turn if key not in {who, what})
+    if len(turn) > len(_TURN_KEYS[0]):
+        unmapped.update(f"turn.{key}" for key in turn if key not in {who, what})
     given = turn.get(who)
-    role = {**ROLES, **rule.roles}.get(given) if isinstance(given, str) else None
+    role = (rule.roles.get(given) or ROLES.get(given)) if isinstance(given, str) else None
     if role is None:
         raise Reject("unknown role", f"{place}: {given!r}")
     text = turn.get(what)
