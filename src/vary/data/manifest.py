@@ -17,7 +17,7 @@ from vary.extras import require
 MANIFEST_NAME = "manifest.json"
 REJECTS_NAME = "rejects.jsonl"
 # Raised when the same configuration would give other samples or files for a reason of ours.
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Evaluation: metrics, and later tasks, runner and report."""
+"""Evaluation: metrics, tasks, systems, the runner and the report."""
