@@ -84,8 +84,9 @@ def test_a_text_without_a_picture_counts_as_missing(make_pages):
     folder = make_pages({"a": "x", "b": "y"})
     (folder / "b.png").unlink()
     (folder / "README.md").write_text("About these pages.", encoding="utf-8")
+    (folder / "notice.txt").write_text("A page that happens to be called so.", encoding="utf-8")
     pages = load_pages(folder)
-    assert [page.id for page in pages] == ["a", "b"]
+    assert [page.id for page in pages] == ["a", "b", "notice"]
     assert pages[1].reason == "no picture lies beside b.txt"
 
 

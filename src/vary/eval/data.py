@@ -214,8 +214,8 @@ def _by_stem(files: Iterable[Path], suffixes: Sequence[str]) -> dict[Path, Path]
 
 
 def _is_note(path: Path) -> bool:
-    """Return whether a file is about the folder rather than about a page of it."""
-    return path.stem.upper() in {"README", "LICENSE", "LICENCE", "SOURCES", "NOTICE"}
+    """Return whether a file is about the folder rather than a page: its name says so in capitals."""
+    return path.stem in {"README", "LICENSE", "LICENCE", "SOURCES", "NOTICE"}
 
 
 def _check_folder(folder: Path, pictures: Mapping[Path, Path], texts: Mapping[Path, Path]) -> None:
