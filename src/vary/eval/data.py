@@ -214,7 +214,7 @@ def _by_stem(files: Iterable[Path], suffixes: Sequence[str]) -> dict[Path, Path]
 
 
 def _is_note(path: Path) -> bool:
-    """Return whether a file is about the folder rather than a page: its name says so in capitals."""
+    """Return whether a file is about the folder, not a page: its name says so in capitals."""
     return path.stem in {"README", "LICENSE", "LICENCE", "SOURCES", "NOTICE"}
 
 
