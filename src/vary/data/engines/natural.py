@@ -1,6 +1,6 @@
 """The `natural` engine: photos as negatives, each with a sentence that says that it is one.
 
-Source: paper 3.1.2, 120 k photos of COCO and its five sentences.
+Source: the paper, "negative natural images": 120 k photos of COCO, and its five sentences.
 """
 
 import hashlib
