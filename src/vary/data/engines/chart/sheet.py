@@ -1,5 +1,6 @@
 """A matplotlib figure of fixed pixels: its texts, their measures, and room for the axes."""
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -55,7 +56,7 @@ def largest_bitmap_px(face: FontFace) -> int:
     at = {"face_index": face.index} if face.index else {}
     if not font(str(face.path), **at).num_fixed_sizes:
         return 0
-    tables = require("fontTools.ttLib", extra="data")  # matplotlib brings it
+    tables = importlib.import_module("fontTools.ttLib")  # matplotlib, which is there, brings it
     number = face.index if face.path.suffix.lower() in {".ttc", ".otc"} else -1
     with tables.TTFont(str(face.path), fontNumber=number, lazy=True) as opened:
         strikes = [
