@@ -216,5 +216,7 @@ def to_rgb(image: Image.Image, name: str) -> Image.Image:
         raise Reject("colours without a known range", f"{name}: mode F")
     if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
         over = image.convert("RGBA")
+        if over.getchannel("A").getextrema() == (255, 255):  # many charts: laying over costs time
+            return over.convert("RGB")
         return Image.alpha_composite(Image.new("RGBA", over.size, _WHITE), over).convert("RGB")
     return image.convert("RGB")
