@@ -1,8 +1,15 @@
-"""The manifest of a generated set: what it was made from, and what is finished."""
+"""The manifest of a generated set: what it was made from, and what is finished.
+
+While a set is made, each finished shard is a line of a journal: a manifest that is written anew for
+each of many thousand shards would take longer than making them. Whoever reads the manifest of an
+unfinished set gets the journal with it.
+"""
 
 import importlib.metadata
 import json
+import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +23,7 @@ from vary.extras import require
 
 MANIFEST_NAME = "manifest.json"
 REJECTS_NAME = "rejects.jsonl"
+JOURNAL_NAME = "journal.jsonl"
 # Raised when the same configuration would give other samples or files for a reason of ours.
 MANIFEST_VERSION = 2
 
@@ -44,6 +52,24 @@ class ShardRecord:
     def samples(self) -> int:
         """How many samples it holds."""
         return self.count - sum(self.rejects.values())
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An index that gave no sample: a line of ``rejects.jsonl``."""
+
+    index: int
+    id: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class FinishedShard:
+    """A shard that lies on disk, and what was dropped while it was made."""
+
+    record: ShardRecord
+    rejected: tuple[Rejected, ...]
 
 
 @dataclass(frozen=True)
@@ -81,10 +107,10 @@ class Manifest:
             counts.update(shard.rejects)
         return dict(sorted(counts.items()))
 
-    def with_shard(self, record: ShardRecord) -> "Manifest":
-        """Return a manifest in which a shard is finished."""
-        others = [shard for shard in self.shards if shard.name != record.name]
-        return replace(self, shards=tuple(sorted([*others, record], key=lambda s: s.first)))
+    def with_shards(self, records: Sequence[ShardRecord]) -> "Manifest":
+        """Return a manifest in which more shards are finished; a later record replaces another."""
+        by_name = {record.name: record for record in (*self.shards, *records)}
+        return replace(self, shards=tuple(sorted(by_name.values(), key=lambda s: s.first)))
 
     def write(self, folder: Path) -> None:
         """Write ``manifest.json`` into a folder, in one step."""
@@ -95,7 +121,7 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return the manifest of a generated set.
+    """Return the manifest of a generated set, with what the journal of an unfinished one holds.
 
     Raises:
         InputError: the folder or its manifest is missing, or the manifest cannot be read.
@@ -122,7 +148,68 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path}: of version {version}, this package reads version {MANIFEST_VERSION}; "
             "make the set again into another folder"
         )
-    return manifest
+    return manifest.with_shards([finished.record for finished in read_journal(folder)])
+
+
+def read_rejects(folder: Path) -> list[Rejected]:
+    """Return the lines of ``rejects.jsonl`` and of a journal; none where there are no such files.
+
+    Raises:
+        InputError: a line cannot be read.
+    """
+    path = folder / REJECTS_NAME
+    rejected: list[Rejected] = []
+    if path.is_file():
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            rejected = [Rejected(**json.loads(line)) for line in lines]
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}: not a readable list of rejects ({error})") from error
+    finished = read_journal(folder)
+    made_anew = {index for shard in finished for index in _indices(shard.record)}
+    kept = [line for line in rejected if line.index not in made_anew]
+    return sorted([*kept, *(line for s in finished for line in s.rejected)], key=lambda r: r.index)
+
+
+def write_rejects(folder: Path, rejected: Sequence[Rejected]) -> None:
+    """Write ``rejects.jsonl``, in one step."""
+    lines = [json.dumps(vars(line), ensure_ascii=False) + "\n" for line in rejected]
+    replace_file(folder / REJECTS_NAME, "".join(lines).encode())
+
+
+def append_to_journal(folder: Path, finished: FinishedShard) -> None:
+    """Note in the folder that a shard is finished."""
+    line = json.dumps(asdict(finished), ensure_ascii=False) + "\n"
+    with (folder / JOURNAL_NAME).open("ab") as file:
+        file.write(line.encode())
+
+
+def read_journal(folder: Path) -> list[FinishedShard]:
+    """Return the shards that a journal lists; a torn line, as a stop leaves it, lists none."""
+    path = folder / JOURNAL_NAME
+    finished = []
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
+        try:
+            values = json.loads(line)
+            rejected = tuple(Rejected(**one) for one in values["rejected"])
+            finished.append(FinishedShard(ShardRecord(**values["record"]), rejected))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return finished
+
+
+def _indices(record: ShardRecord) -> range:
+    return range(record.first, record.first + record.count)
+
+
+def origin_changes(old: Manifest, new: Manifest) -> list[str]:
+    """Return what two sets are not alike in: `name: old -> new`, none if one can go on."""
+    before, after = (_flatten(_origin(manifest)) for manifest in (old, new))
+    return [
+        f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
 
 
 def check_same_origin(old: Manifest, new: Manifest, folder: Path) -> None:
@@ -131,12 +218,7 @@ def check_same_origin(old: Manifest, new: Manifest, folder: Path) -> None:
     Raises:
         VaryError: names each difference, and the way out.
     """
-    before, after = (_flatten(_origin(manifest)) for manifest in (old, new))
-    changed = [
-        f"{name}: {before.get(name, 'absent')} -> {after.get(name, 'absent')}"
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    ]
+    changed = origin_changes(old, new)
     if changed:
         shown = "; ".join(changed[:5]) + (f"; and {len(changed) - 5} more" if changed[5:] else "")
         raise VaryError(
@@ -166,8 +248,16 @@ def library_versions() -> dict[str, str]:
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file beside its place and rename it, so that a stopped run leaves no half file."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            # Else a machine that loses its power may keep the new name and none of the content.
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _package_version() -> str:
