@@ -152,18 +152,22 @@ def language_of(text: str) -> str:
     words = _LATIN_WORD.findall(text.lower())
     if sum(map(len, words)) < 0.8 * letters or ideographs > 0.02 * letters:
         return "other"
+    words = [word for word in words if len(word) > 1]
     shares = {
         name: sum(word in known for word in words) / max(1, len(words))
         for name, known in _BY_LANGUAGE.items()
     }
     best = max(shares, key=shares.__getitem__)
+    # Abbreviations and names look like another language's words: it must show by far more.
+    if best != "en" and shares[best] < max(2 * _TELLING, 1.5 * shares["en"]):
+        best = "en"
     return best if shares[best] >= _TELLING else ""
 
 
 def _check_share(
     reason: str, pieces: Sequence[Piece], which: np.ndarray, layer: TextLayer, config: PdfConfig
 ) -> None:
-    found = [pieces[at] for at in np.flatnonzero(which)]
+    found = [pieces[at] for at in np.flatnonzero(which).tolist()]
     number = sum(len(piece.text) for piece in found)
     if number > config.max_hidden * layer.characters:
         raise Reject(reason, f"{number} of {layer.characters} characters, {found[0].text!r}")

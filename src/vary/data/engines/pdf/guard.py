@@ -156,7 +156,7 @@ class Guard:
     def _cause(self, process: "subprocess.Popen[bytes]", *, is_late: bool) -> str:
         """Return why a worker gave no answer, and forget it."""
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=5)
+            process.wait(timeout=1)
         code = process.returncode
         self.close()
         if is_late or code == -getattr(signal, "SIGXCPU", 0):

@@ -140,6 +140,7 @@ def _fragments(chars: list[dict[str, Any]], sizes: list[float]) -> list[Fragment
     pieces: list[Piece] = []
     fragments: list[Fragment] = []
     first = 0
+    origins = [chars[number]["origin"][1] for number in solid]
     bounds = [*starts, len(solid)]
     corners = np.concatenate([lows, highs], axis=1).tolist()
     for at, (start, stop) in enumerate(pairwise(bounds)):
@@ -147,12 +148,12 @@ def _fragments(chars: list[dict[str, Any]], sizes: list[float]) -> list[Fragment
         box = tuple(corners[at])
         is_back = pieces and box[0] < pieces[-1].box[0] - size
         if is_back:
-            fragments.append(_fragment(pieces, chars[solid[first]], size))
+            fragments.append(_fragment(pieces, origins[first:start], size))
             pieces, first = [], start
         if text:
-            pieces.append(Piece(text, box, _has_space(chars, solid, start)))  # type: ignore[arg-type]
+            pieces.append(Piece(text, box, _has_space(chars, solid, start)))
     if pieces:
-        fragments.append(_fragment(pieces, chars[solid[first]], size))
+        fragments.append(_fragment(pieces, origins[first:], size))
     return fragments
 
 
@@ -198,5 +199,6 @@ def around(pieces: Sequence[Piece]) -> Box:
     )
 
 
-def _fragment(pieces: list[Piece], first: dict[str, Any], size: float) -> Fragment:
-    return Fragment(pieces, first["origin"][1], size, around(pieces))
+def _fragment(pieces: list[Piece], origins: Sequence[float], size: float) -> Fragment:
+    # The middle one: a line may begin with a raised number.
+    return Fragment(pieces, float(np.median(origins)), size, around(pieces))

@@ -27,6 +27,8 @@ COLUMN_CHARACTERS = 15
 # Baselines go together if they differ by less than this; in tables most do, beside notes few.
 SAME_BASELINE_EM = 0.12
 ALIGNED_SHARE = 0.6
+# A wider gap within a line is one between cells; justified lines are stretched up to it.
+CELL_GAP_EM = 1.6
 
 
 @dataclass(slots=True)
@@ -75,6 +77,12 @@ class Line:
     def baseline(self) -> float:
         """Of the segment with most text, pt."""
         return max(self.segments, key=lambda segment: segment.weight).baseline
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a row of cells and no running text."""
+        gaps = [after.box[0] - before.box[2] for before, after in pairwise(self.segments)]
+        return max(gaps, default=0.0) > CELL_GAP_EM * self.size
 
     @property
     def pieces(self) -> list[Piece]:
@@ -338,8 +346,8 @@ def _are_columns(
         return False
     weights = [np.mean([sum(part.weight for part in row) for row in side]) for side in rows]
     if _aligned(rows, em) < ALIGNED_SHARE:
-        return min(weights) > 4 and _beside(rows) > 0.5
-    return min(weights) >= COLUMN_CHARACTERS and min(map(_fullness, rows)) > 0.4
+        return bool(min(weights) > 4) and _beside(rows) > 0.5
+    return bool(min(weights) >= COLUMN_CHARACTERS) and min(map(_fullness, rows)) > 0.4
 
 
 def _aligned(rows: list[list[list[Segment]]], em: float) -> float:
@@ -361,8 +369,8 @@ def _beside(rows: list[list[list[Segment]]]) -> float:
 
 
 def _fullness(rows: list[list[Segment]]) -> float:
-    """Return the share of rows that fill three quarters of their side's width without a gap."""
-    widths = [max(part.box[2] - part.box[0] for part in row) for row in rows]
+    """Return the share of rows that cover three quarters of their side's width."""
+    widths = [sum(part.box[2] - part.box[0] for part in row) for row in rows]
     left = min(part.box[0] for row in rows for part in row)
     right = max(part.box[2] for row in rows for part in row)
     return float(np.mean([width > 0.75 * (right - left) for width in widths]))

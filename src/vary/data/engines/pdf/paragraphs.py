@@ -15,6 +15,8 @@ from vary.data.engines.pdf.order import Line
 LOOSE = 1.22
 # Type whose size differs by more belongs to another paragraph.
 SAME_SIZE = 0.12
+# So many distances tell what is usual for a size of type.
+FEWEST_STEPS = 4
 _ITEM = re.compile(
     r"(?:[•▪■●◦○‣❖➢✓◻❑∙·*–—]|\(?\d{1,3}[.)、]|\(?[a-zA-Z][.)]|\[\d{1,3}\]|（[一二三四五六七八九十\d]+）|"
     r"[一二三四五六七八九十]+、)(?=\s|[\u3400-\u9fff])"
@@ -138,22 +140,25 @@ def _column_paragraphs(lines: list[Line], before: Paragraph | None) -> list[Para
     boxes = [line.box for line in lines]
     left = min(box[0] for box in boxes)
     right = max(box[2] for box in boxes)
-    usual = _leading(lines)
+    leading = _leading(lines)
     paragraphs = [Paragraph([lines[0]])]
     if before is not None:
         paragraphs[0].goes_on = _goes_on(before.lines[-1], lines[0])
     for at in range(1, len(lines)):
         line, last = lines[at], lines[at - 1]
-        is_row = len(line.segments) > 1 or len(last.segments) > 1
+        is_row = line.is_row or last.is_row
         is_item = _ITEM.match(line.text) is not None
-        is_loose = _is_loose(last, line, usual)
+        is_loose = _is_loose(last, line, leading)
         following = boxes[at + 1] if at + 1 < len(lines) else None
         if (
             is_row
             or is_item
             or is_loose
             or _is_deliberate(last, line, left, right)
-            or _is_indented(boxes[at - 1], boxes[at], following, line.size)
+            or (
+                _ITEM.match(last.text) is None
+                and _is_indented(boxes[at - 1], boxes[at], following, line.size)
+            )
         ):
             paragraphs.append(Paragraph([line], tight=(is_row or is_item) and not is_loose))
         else:
@@ -161,22 +166,35 @@ def _column_paragraphs(lines: list[Line], before: Paragraph | None) -> list[Para
     return paragraphs
 
 
-def _leading(lines: list[Line]) -> float:
-    """Return the usual distance of baselines over the size of the type; 0 for single lines."""
-    steps = [
-        (after.baseline - before.baseline) / after.size
-        for before, after in pairwise(lines)
-        if _same_size(before, after)
-    ]
-    steps = [step for step in steps if 0.8 < step < 3]
-    return float(np.quantile(steps, 0.3)) if steps else 0.0
+def _leading(lines: list[Line]) -> dict[int, float]:
+    """Return the usual distance of baselines over the size of the type, by that size.
+
+    Key 0 has that of all lines, and 0 where there is none: a listing is often set wider than
+    the text around it, and its lines are not paragraphs for that.
+    """
+    steps: dict[int, list[float]] = {0: []}
+    for before, after in pairwise(lines):
+        step = (after.baseline - before.baseline) / after.size
+        if _same_size(before, after) and 0.8 < step < 3:
+            steps[0].append(step)
+            steps.setdefault(_size_class(after), []).append(step)
+    return {
+        size: float(np.quantile(found, 0.3)) if found else 0.0
+        for size, found in steps.items()
+        if not size or len(found) >= FEWEST_STEPS
+    }
 
 
-def _is_loose(last: Line, line: Line, usual: float) -> bool:
+def _size_class(line: Line) -> int:
+    return max(1, round(2 * line.size))
+
+
+def _is_loose(last: Line, line: Line, leading: dict[int, float]) -> bool:
     """Return whether white space or another size of type parts two lines."""
     if not _same_size(last, line):
         return True
     step = (line.baseline - last.baseline) / line.size
+    usual = leading.get(_size_class(line), leading[0])
     return step > LOOSE * usual if usual else step > 2
 
 

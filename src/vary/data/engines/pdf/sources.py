@@ -134,12 +134,12 @@ def _in_archive(path: Path, name: str) -> Iterator[Place]:
     """Yield the PDFs of a tar archive, which is read through once and not unpacked."""
     try:
         with tarfile.open(path, "r:") as archive:
-            for member in archive:
+            while (member := archive.next()) is not None:
                 if member.isreg() and member.name.lower().endswith(".pdf"):
                     label = f"{name}/{member.name}"
                     yield Place(
                         path, label, path.parent, member.name, member.offset_data, member.size
                     )
-                archive.members = []  # or it would keep them all
+                archive.members = []  # type: ignore[attr-defined] # or it would keep them all
     except (OSError, tarfile.TarError) as error:
         raise InputError(f"{path}: not a readable tar archive ({error})") from error

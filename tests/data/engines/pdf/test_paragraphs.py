@@ -1,0 +1,108 @@
+import pytest
+
+from vary.data.engines.pdf.layer import Fragment, Piece
+from vary.data.engines.pdf.order import read_order
+from vary.data.engines.pdf.paragraphs import cut_paragraphs, join_lines, target_text
+
+SIZE = 10.0
+
+
+def fragment(text, y, x=50.0, right=None, size=SIZE):
+    words = text.split(" ")
+    letters = sum(map(len, words)) * 0.5 * size
+    gap = 0.3 * size if right is None else (right - x - letters) / max(1, len(words) - 1)
+    pieces, at = [], x
+    for word in words:
+        end = at + 0.5 * size * len(word)
+        pieces.append(Piece(word, (at, y - 7, end, y + 2), bool(pieces)))
+        at = end + gap
+    return Fragment(pieces, y, size, (x, y - 7, pieces[-1].box[2], y + 2))
+
+
+def text_of(fragments, target):
+    return target_text(cut_paragraphs(read_order(fragments)), target)
+
+
+FULL = 225.0
+
+
+def test_white_space_parts_paragraphs():
+    page = [
+        fragment("one line of text that is full", 100, right=FULL),
+        fragment("and its second line.", 112),
+        fragment("another paragraph that is full", 130, right=FULL),
+        fragment("ends here.", 142),
+    ]
+    assert text_of(page, "lines") == (
+        "one line of text that is full\nand its second line.\n\n"
+        "another paragraph that is full\nends here."
+    )
+    assert text_of(page, "paragraphs") == (
+        "one line of text that is full and its second line.\n\n"
+        "another paragraph that is full ends here."
+    )
+
+
+def test_an_indent_parts_paragraphs():
+    page = [
+        fragment("one line of text that is full", 100, right=FULL),
+        fragment("and a second that is full too", 112, right=FULL),
+        fragment("indented words that go on", 124, x=65, right=FULL),
+        fragment("in a line of their own here", 136, right=FULL),
+    ]
+    assert text_of(page, "paragraphs").count("\n\n") == 1
+    assert "too\n\nindented words that go on in a line" in text_of(page, "paragraphs")
+
+
+def test_a_line_that_was_ended_on_purpose_ends_its_paragraph():
+    page = [
+        fragment("one line of text that is full", 100, right=FULL),
+        fragment("ends here.", 112),
+        fragment("New words begin without space", 124, right=FULL),
+        fragment("and go on.", 136),
+    ]
+    assert "ends here.\n\nNew words" in text_of(page, "lines")
+
+
+def test_items_follow_each_other_without_a_blank_line():
+    page = [
+        fragment("• first item of a list that is", 100, right=FULL + 10),
+        fragment("long", 112, x=60),
+        fragment("• second item", 124),
+    ]
+    assert text_of(page, "paragraphs") == "• first item of a list that is long\n• second item"
+
+
+def test_a_heading_of_another_size_stands_alone():
+    page = [fragment("Heading", 100, size=14.0), fragment("words below it", 116)]
+    assert text_of(page, "paragraphs") == "Heading\n\nwords below it"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "known", "joined"),
+    [
+        ("the run-", "ning text", (), "the running text"),
+        ("a well-", "known fact", (), "a well-known fact"),
+        ("a hot-", "dog here", ("hot-dog",), "a hot-dog here"),
+        ("a cross-", "over here", ("crossover",), "a crossover here"),
+        ("Anglo-", "Saxon", (), "Anglo-Saxon"),
+        ("COVID-", "19 cases", (), "COVID-19 cases"),
+        ("one -", "two", (), "one - two"),
+        ("pages 3-", "7 of it", (), "pages 3- 7 of it"),
+        ("plain", "words", (), "plain words"),
+        ("港口向北", "敞开", (), "港口向北敞开"),
+        ("港口 PDF", "文件", (), "港口 PDF文件"),
+    ],
+)
+def test_how_lines_are_joined(before, after, known, joined):
+    assert join_lines(before, after, frozenset(known)) == joined
+
+
+def test_a_word_on_the_page_decides_about_a_hyphen():
+    page = [
+        fragment("the data base and a data-base is", 100, right=FULL),
+        fragment("one thing more for every data-", 112, right=FULL),
+        fragment("base there is.", 124),
+    ]
+    assert "every data-base there" in text_of(page, "paragraphs")
+    assert "data-\nbase" in text_of(page, "lines")
