@@ -7,7 +7,8 @@ FOLDER holds pictures with a .txt of the same name (see docs/evaluation.md); a `
 above tells documents and languages. One program runs after the other, alone:
 
     vary           `vary read` with the bundled checkpoint
-    tesseract      Tesseract on the same pixels, eng or chi_sim by the page's language
+    tesseract      Tesseract on the same pixels, eng or chi_sim by the page's language, with one
+                   thread, which is its fastest way
     tesseract-300  Tesseract at its best: the page's PDF drawn at 300 dpi, where one lies there
     rapidocr       RapidOCR (PP-OCR models by ONNX Runtime) with its defaults, on the same pixels;
                    its lines in the order it gives them. --rapidocr-python names an environment
@@ -164,7 +165,9 @@ class Tesseract(Peer):
     def _call(self, command: list[str]) -> tuple[int, str, str]:
         """Return exit status, output and errors of a program, and note its memory."""
         with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(command, stdout=told, stderr=said)
+            # With more threads it spends most of its time on making them wait for one another.
+            environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+            process = subprocess.Popen(command, stdout=told, stderr=said, env=environment)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             self.peak_mb = max(self.peak_mb, usage.ru_maxrss / 1024)  # KiB on Linux
@@ -218,7 +221,8 @@ def find_peers(wanted: Sequence[str], rapidocr_python: str) -> list[Peer]:
             peers.append(Worker(name, f"vary {__version__}, nano"))
         elif name in {"tesseract", "tesseract-300"} and tesseract:
             from_pdf = name.endswith("300")
-            told = f"{tesseract}, from the PDF at {PDF_DPI} dpi" if from_pdf else tesseract
+            told = f"{tesseract}, one thread"
+            told += f", from the PDF at {PDF_DPI} dpi" if from_pdf else ""
             peers.append(Tesseract(name, told, from_pdf=from_pdf))
         elif name == "rapidocr" and rapidocr:
             peers.append(Worker(name, rapidocr, python=rapidocr_python))
@@ -246,17 +250,43 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def row_of(run: Any, report: dict[str, Any]) -> str:
-    """Return a system's row of the table."""
-    cells = [f"{run.name:<14}"]
-    values = next(row for row in report["systems"] if row["name"] == run.name)["metrics"]
+def row_of(run: Any, metrics: dict[str, Any], language: str, prompts: dict[str, Any]) -> str:
+    """Return a system's row of the table.
+
+    Args:
+        run: what it answered.
+        metrics: of these pages, from the report.
+        language: of the pages that count; empty for all.
+        prompts: by id.
+    """
+    cells = [f"{run.name:<13}"]
     for name in ("edit_distance", "f1"):
-        told = values[name]
-        cells.append(f"{told['value']:.4f} [{told['low']:.4f}, {told['high']:.4f}]")
-    seconds = [r.seconds for r in run.responses.values() if r.seconds is not None]
-    peak = max((r.meta.get("peak_mb", 0) for r in run.responses.values()), default=0)
-    cells += [f"{sum(seconds) / max(1, len(seconds)):6.2f}", f"{peak:6.0f}", f"{run.num_missing}"]
+        told = metrics[name]
+        interval = "no interval"
+        if told["low"] is not None:
+            interval = f"[{told['low']:.4f}, {told['high']:.4f}]"
+        cells.append(f"{told['value']:.4f} {interval:<16}")
+    chosen = [
+        response
+        for name, response in run.responses.items()
+        if not language or prompts[name].groups.get("language") == language
+    ]
+    seconds = [response.seconds for response in chosen if response.seconds is not None]
+    peak = max((response.meta.get("peak_mb", 0) for response in chosen), default=0)
+    missing = sum(response.answer is None for response in chosen)
+    cells += [f"{sum(seconds) / max(1, len(seconds)):6.2f}", f"{peak:8.0f}", f"{missing:7}"]
     return "  ".join(cells)
+
+
+def print_rows(evaluation: Any, report: dict[str, Any]) -> None:
+    """Print a table for each language of the pages, or one where there is but one."""
+    groups = report["systems"][0]["groups"].get("language", {})
+    for language in groups if len(groups) > 1 else [""]:
+        print(f"\n{language or 'all pages'}")
+        print(f"{'':<13}  {'edit distance':<23}  {'F1':<23}  s/page  peak MiB  missing")
+        for run, told in zip(evaluation.systems, report["systems"], strict=True):
+            metrics = told["groups"]["language"][language] if language else told["metrics"]
+            print(row_of(run, metrics, language, evaluation.prompts))
 
 
 def tell(stage: str, done: int, total: int) -> None:
@@ -284,11 +314,7 @@ def main() -> None:
     found = report.to_dict()
     (arguments.out / "report.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     write_html(report, arguments.out / "report.html")
-    print(
-        "system          edit distance           F1                      s/page  peak MiB  missing"
-    )
-    for run in evaluation.systems:
-        print(row_of(run, found))
+    print_rows(evaluation, found)
 
 
 if __name__ == "__main__":
