@@ -90,6 +90,10 @@ class Deaths:
             "many workers? The same command goes on"
         )
 
+    def of_shard(self, task: Task) -> int:
+        """Return how many workers were lost with this shard, at no known sample."""
+        return self._at_shard[task.indices.start]
+
 
 def make_in_processes(work: Work) -> Iterator[FinishedShard]:
     """Make shards in `work.run.workers` processes, and yield them as they finish.
