@@ -19,6 +19,7 @@ from vary.strict import apply_overrides, build_value, check_keys, read_fields
 ENGINES: dict[str, tuple[str, str, str]] = {
     "blank": ("vary.data.engines.blank.engine", "BlankConfig", "build_blank_engine"),
     "chart": ("vary.data.engines.chart.engine", "ChartConfig", "build_chart_engine"),
+    "latex": ("vary.data.engines.latex.engine", "LatexConfig", "build_latex_engine"),
     "page": ("vary.data.engines.page.engine", "PageConfig", "build_page_engine"),
 }
 # Libraries beyond Pillow and numpy that draw an engine's pictures: their versions move pixels.

@@ -1,0 +1,1 @@
+"""Pages of text, formulas and tables cut out of LaTeX sources and set anew."""
