@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from vary.eval.error_split import segments_in_order
-from vary.eval.report.markup import Html, join, tag
 from vary.eval.segments import Segment, holds_chinese
 from vary.extras import require
+from vary.markup import Html, join, tag
 
 # Characters of each side that are shown, and that are compared to find what is shown.
 MAX_SHOWN, MAX_COMPARED = 6_000, 24_000

@@ -8,10 +8,10 @@ from vary.eval.records import Prompt
 from vary.eval.report.collect import value_of
 from vary.eval.report.diff import shortened, side_by_side
 from vary.eval.report.figures import legend_mark
-from vary.eval.report.markup import Html, join, tag
 from vary.eval.report.numbers import counted, num_digits, number
 from vary.eval.report.pictures import data_uri
 from vary.eval.report.summary import Report, SystemSummary
+from vary.markup import Html, join, tag
 
 MAX_REASONS, MAX_IDS, MAX_VALUES = 12, 100, 6
 _LEGEND = tag(

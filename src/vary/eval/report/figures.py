@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vary.eval.report.lengths import LengthBin
-from vary.eval.report.markup import Html, join, tag
 from vary.eval.report.numbers import number
 from vary.eval.report.summary import KINDS, SplitSummary
 from vary.eval.statistics import Estimate
 from vary.eval.tasks.base import Metric
+from vary.markup import Html, join, tag
 
 # Systems beyond these take the colours and marks again from the start.
 NUM_COLOURS = 5

@@ -1,15 +1,8 @@
-"""A report as one HTML file that needs nothing else: no script, no font, no picture from outside.
+"""A report as one HTML file that needs nothing else: no script, no font, no picture of others."""
 
-It forbids scripts and all outside content by its own policy, so that not even a fault in escaping
-would let an answer run: styles are allowed by their hash, and pictures from within the file.
-"""
-
-import base64
-import hashlib
 from pathlib import Path
 
 from vary.eval.report.evidence import missing_section, worst_section
-from vary.eval.report.markup import Html, join, plain, tag
 from vary.eval.report.numbers import counted
 from vary.eval.report.results import (
     comparison_section,
@@ -21,6 +14,7 @@ from vary.eval.report.results import (
 )
 from vary.eval.report.summary import Report
 from vary.eval.statistics import NUM_RESAMPLES
+from vary.markup import Html, document, join, tag
 
 _METHODS = (
     "A total is the mean over all answers; for rates, the sum of errors over the sum of lengths. A "
@@ -70,27 +64,7 @@ def html_page(report: Report) -> str:
         _methods_section(report),
     ]
     body = tag("body", tag("main", _head_section(report), *sections))
-    return "<!DOCTYPE html>\n" + tag("html", _head(report, style), "\n", body, lang="en") + "\n"
-
-
-def _head(report: Report, style: str) -> Html:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
-        "form-action 'none'"
-    )
-    # Not `tag`: quotes in the policy are its own, and the style is ours.
-    return join(
-        [
-            Html('<head><meta charset="utf-8">'),
-            Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("meta", name="referrer", content="no-referrer"),
-            tag("meta", name="color-scheme", content="light dark"),
-            tag("title", plain(f"{report.task.title}: {report.evaluation.data}")),
-            Html(f"<style>{style}</style></head>"),
-        ]
-    )
+    return document(f"{report.task.title}: {report.evaluation.data}", style, body)
 
 
 def _head_section(report: Report) -> Html:

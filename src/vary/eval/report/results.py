@@ -8,7 +8,6 @@ from vary.eval.report.figures import (
     split_figure,
     value_range,
 )
-from vary.eval.report.markup import Html, join, tag
 from vary.eval.report.numbers import (
     ARROWS,
     NO_VALUE,
@@ -23,6 +22,7 @@ from vary.eval.report.summary import KINDS, Comparison, MetricComparison, Report
 from vary.eval.report.table import best_value, shown_metrics
 from vary.eval.statistics import Estimate
 from vary.eval.tasks.base import Metric
+from vary.markup import Html, join, tag
 
 MAX_GROUPS, MAX_GROUP_METRICS = 60, 5
 # A difference is told as one where its interval leaves out 0 and its p-value is below this.

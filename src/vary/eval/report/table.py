@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vary.eval.report.markup import plain
 from vary.eval.report.numbers import (
     ARROWS,
     NO_VALUE,
@@ -21,6 +20,7 @@ from vary.eval.report.numbers import (
 from vary.eval.report.summary import KINDS, Report, SystemSummary
 from vary.eval.statistics import Estimate
 from vary.eval.tasks.base import Metric
+from vary.markup import plain
 
 # Systems side by side: with three, a table is 100 columns wide.
 PER_TABLE = 3

@@ -2,7 +2,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from vary.eval.report.markup import Html, join, plain, tag, text
+from vary.markup import Html, join, plain, tag, text
 
 
 class Parsed(HTMLParser):

@@ -1,10 +1,14 @@
 """HTML that is safe by construction: what is no `Html` is escaped.
 
-Answers are hostile input. Every text of theirs goes through `text`, which escapes it and shows the
-characters that a browser would obey, hide or refuse (control characters, changes of direction,
-halves of surrogate pairs) as their code points.
+Answers of models and texts of data sets are hostile input. Every text of theirs goes through
+`text`, which escapes it and shows the characters that a browser would obey, hide or refuse (control
+characters, changes of direction, halves of surrogate pairs) as their code points. `document` makes
+a file that forbids scripts and all outside content by its own policy, so that not even a fault in
+escaping would let such a text run.
 """
 
+import base64
+import hashlib
 import html
 import re
 import unicodedata
@@ -81,3 +85,33 @@ def _quoted(value: object) -> str:
 def join(children: Iterable[object], between: str = "") -> Html:
     """Return texts and elements one after the other."""
     return Html(between.join(text(child) for child in children if child is not None))
+
+
+def document(title: str, style: str, body: Html) -> str:
+    """Return a whole HTML file that needs nothing else.
+
+    Its policy allows this style, by its hash, and pictures from within the file; nothing more.
+
+    Args:
+        title: of the file, escaped here.
+        style: CSS of our own.
+        body: the element `body`.
+    """
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    # Not `tag`: quotes in the policy are its own, and the style is ours.
+    head = join(
+        [
+            Html('<head><meta charset="utf-8">'),
+            Html(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("meta", name="referrer", content="no-referrer"),
+            tag("meta", name="color-scheme", content="light dark"),
+            tag("title", plain(title)),
+            Html(f"<style>{style}</style></head>"),
+        ]
+    )
+    return "<!DOCTYPE html>\n" + tag("html", head, "\n", body, lang="en") + "\n"
