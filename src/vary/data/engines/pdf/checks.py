@@ -101,10 +101,9 @@ def ink_under(grey: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
     Returns: (N,) bool.
     """
-    signed = grey.astype(np.int16)
     marks = np.zeros(grey.shape, bool)
-    marks[:, :-1] = np.abs(np.diff(signed, axis=1)) > EDGE
-    marks[:-1] |= np.abs(np.diff(signed, axis=0)) > EDGE
+    marks[:, :-1] = _differ(grey[:, 1:], grey[:, :-1])
+    marks[:-1] |= _differ(grey[1:], grey[:-1])
     # The edges of a stroke that fills its box lie one pixel outside.
     first = np.maximum(boxes[:, :2] - 1, 0)
     corners = np.concatenate([first, boxes[:, 2:]], axis=1).tolist()
@@ -183,6 +182,11 @@ def _kept(fragments: Sequence[Fragment], is_seen: np.ndarray) -> list[Fragment]:
         if pieces:
             kept.append(Fragment(pieces, part.baseline, part.size, around(pieces)))
     return kept
+
+
+def _differ(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return where two (H, W) uint8 pictures differ by more than `EDGE`."""
+    return np.maximum(one, other) - np.minimum(one, other) > EDGE
 
 
 def _area(boxes: np.ndarray) -> np.ndarray:

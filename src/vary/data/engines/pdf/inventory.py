@@ -19,6 +19,7 @@ from vary.data.engines.pdf.guard import Guard
 from vary.data.engines.pdf.sidecar import Told, told_of
 from vary.data.engines.pdf.sources import Place, find_places, sha256_of
 from vary.errors import InputError
+from vary.extras import require
 
 # Raised when a scan says something else than before.
 SCAN_VERSION = 1
@@ -137,7 +138,8 @@ def _is_wanted(name: str, config: PdfConfig) -> bool:
 def _document(cache: "_Cache", guard: Guard, place: Place, known: tuple[str, int]) -> Document:
     """Return a document, looked into unless the cache knows what is in it."""
     sha256, modified_ns = known
-    key = f"{SCAN_VERSION} {guard.cpu_s} {guard.memory_mib} {sha256}"
+    version = require("pymupdf", extra="pdf").VersionBind
+    key = f"{SCAN_VERSION} {version} {guard.cpu_s} {guard.memory_mib} {sha256}"
     scan = cache.get("scans", key)
     if scan is None:
         request = {
@@ -150,7 +152,8 @@ def _document(cache: "_Cache", guard: Guard, place: Place, known: tuple[str, int
                 scan |= {"reason": "damaged document", "detail": "it has no pages"}
         except Reject as reject:
             scan = {"reason": reject.reason, "detail": reject.detail}
-        cache.put("scans", key, scan)
+        if not scan.get("reason", "").startswith("fault"):  # ours, and to be mended
+            cache.put("scans", key, scan)
     return Document(
         place,
         sha256,

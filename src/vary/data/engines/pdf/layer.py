@@ -1,13 +1,13 @@
 """The text layer of a page: words with the boxes of their glyphs, as the file has them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from vary.data.engines.pdf.letters import is_cjk, is_undecoded, normal_text
+from vary.data.engines.pdf.letters import WORD_PATTERN, is_cjk, is_undecoded, normal_text
 from vary.data.engines.pdf.symbols import is_drawing_font, symbol_text
 from vary.extras import require
 
@@ -17,6 +17,7 @@ FILLED, STROKED = 16, 32
 LEVEL = 0.02
 # In scripts without spaces a gap of so many em is a space that was meant.
 CJK_SPACE_EM = 0.45
+_SOLID = re.compile(r"\S+")
 
 Box = tuple[float, float, float, float]
 
@@ -98,23 +99,34 @@ def _add_line(layer: TextLayer, line: dict[str, Any]) -> None:
     cosine, sine = line["dir"]
     is_level = cosine > 0 and abs(sine) < LEVEL and line["wmode"] == 0
     chars: list[dict[str, Any]] = []
+    text = ""
     sizes: list[float] = []
     for span in line["spans"]:
         if is_drawing_font(span["font"]):
             continue
-        printable = sum(not char["c"].isspace() for char in span["chars"])
+        part = "".join([char["c"] for char in span["chars"]])
+        printable = _printable(part)
         layer.characters += printable
         if not is_level:
             layer.turned += printable
         elif not span["char_flags"] & (FILLED | STROKED) or not span["alpha"]:
             layer.invisible += printable
         else:
-            decoded = _decoded(span)
-            layer.undecoded += len(span["chars"]) - len(decoded)
-            chars += decoded
-            sizes += [span["size"]] * len(decoded)
-    if chars:
-        layer.fragments += _fragments(chars, sizes)
+            own = span["chars"]
+            if not (part.isascii() and part.isprintable()):
+                own = _decoded(span)
+                layer.undecoded += len(part) - len(own)
+                part = "".join([char["c"] for char in own])
+            chars += own
+            text += part
+            sizes += [span["size"]] * len(own)
+    if text and not text.isspace():
+        layer.fragments += _fragments(chars, text, sizes)
+
+
+def _printable(text: str) -> int:
+    """Return how many characters of a text are no white space."""
+    return len(text) - text.count(" ") if text.isascii() else len("".join(text.split()))
 
 
 def _decoded(span: dict[str, Any]) -> list[dict[str, Any]]:
@@ -127,64 +139,74 @@ def _decoded(span: dict[str, Any]) -> list[dict[str, Any]]:
     return [char for char in chars if not is_undecoded(char["c"])]
 
 
-def _fragments(chars: list[dict[str, Any]], sizes: list[float]) -> list[Fragment]:
-    """Return a line's visible characters as fragments; it is cut where it steps back."""
-    solid = [number for number, char in enumerate(chars) if not char["c"].isspace()]
-    if not solid:
-        return []
-    boxes = np.array([chars[number]["bbox"] for number in solid])
-    size = float(np.median([sizes[number] for number in solid]))
-    starts = _word_starts(chars, solid, boxes, size)
-    lows = np.minimum.reduceat(boxes[:, :2], starts)
-    highs = np.maximum.reduceat(boxes[:, 2:], starts)
+def _fragments(chars: list[dict[str, Any]], text: str, sizes: list[float]) -> list[Fragment]:
+    """Return a line's visible characters as fragments; it is cut where it steps back.
+
+    Args:
+        chars: PyMuPDF's.
+        text: what they say, a character each.
+        sizes: of the type of each.
+    """
+    boxes = np.array([char["bbox"] for char in chars])
+    size = sizes[0] if sizes[0] == sizes[-1] else float(np.median(sizes))
+    spans = _words(text, boxes, size)
+    bounds = [place for span in spans for place in span]
+    # Every other part lies between words; the last one ends with the line.
+    ends = bounds[:-1] if bounds[-1] == len(text) else bounds
+    lows = np.minimum.reduceat(boxes[:, :2], ends)[::2].tolist()
+    highs = np.maximum.reduceat(boxes[:, 2:], ends)[::2].tolist()
     pieces: list[Piece] = []
     fragments: list[Fragment] = []
     first = 0
-    origins = [chars[number]["origin"][1] for number in solid]
-    bounds = [*starts, len(solid)]
-    corners = np.concatenate([lows, highs], axis=1).tolist()
-    for at, (start, stop) in enumerate(pairwise(bounds)):
-        text = normal_text("".join(chars[number]["c"] for number in solid[start:stop]))
-        box = tuple(corners[at])
-        is_back = pieces and box[0] < pieces[-1].box[0] - size
-        if is_back:
-            fragments.append(_fragment(pieces, origins[first:start], size))
+    for (start, stop), low, high in zip(spans, lows, highs, strict=True):
+        word = normal_text("".join(text[start:stop].split()))
+        if not word:
+            continue
+        if pieces and low[0] < pieces[-1].box[0] - size:
+            fragments.append(_fragment(pieces, chars[first:start], size))
             pieces, first = [], start
-        if text:
-            pieces.append(Piece(text, box, _has_space(chars, solid, start)))
+        box = (low[0], low[1], high[0], high[1])
+        pieces.append(Piece(word, box, _has_space(text, chars, start)))
     if pieces:
-        fragments.append(_fragment(pieces, origins[first:], size))
+        fragments.append(_fragment(pieces, chars[first:], size))
     return fragments
 
 
-def _word_starts(
-    chars: list[dict[str, Any]], solid: list[int], boxes: np.ndarray, size: float
-) -> list[int]:
-    """Return which of the solid characters begin a word."""
-    starts = [0]
-    was_cjk = is_cjk(chars[solid[0]]["c"])
-    for at in range(1, len(solid)):
-        cjk = is_cjk(chars[solid[at]]["c"])
-        apart = solid[at] != solid[at - 1] + 1
-        if cjk or was_cjk or (apart and not _is_false_space(boxes, at, size)):
-            starts.append(at)
-        was_cjk = cjk
-    return starts
+def _words(text: str, boxes: np.ndarray, size: float) -> list[tuple[int, int]]:
+    """Return where the words of a line begin and end."""
+    if text.isascii():
+        return [match.span() for match in _SOLID.finditer(text)]
+    spans: list[tuple[int, int]] = []
+    for match in WORD_PATTERN.finditer(text):
+        start, stop = match.span()
+        # A space between characters that overlap lies between an accent and its letter.
+        is_false = (
+            spans
+            and spans[-1][1] < start
+            and boxes[start, 0] < boxes[spans[-1][1] - 1, 2] - 0.1 * size
+            and not is_cjk(text[start])
+            and not is_cjk(text[spans[-1][1] - 1])
+        )
+        if is_false:
+            spans[-1] = (spans[-1][0], stop)
+        else:
+            spans.append((start, stop))
+    return spans
 
 
-def _is_false_space(boxes: np.ndarray, at: int, size: float) -> bool:
-    """Return whether a space lies between characters that overlap: an accent and its letter."""
-    return bool(boxes[at, 0] < boxes[at - 1, 2] - 0.1 * size)
-
-
-def _has_space(chars: list[dict[str, Any]], solid: list[int], start: int) -> bool:
-    """Return whether white space was meant before the solid character at `start`."""
-    if start == 0 or solid[start] == solid[start - 1] + 1:
+def _has_space(text: str, chars: list[dict[str, Any]], start: int) -> bool:
+    """Return whether white space was meant before the word that begins at `start`."""
+    if start == 0 or not text[start - 1].isspace():
         return False
-    before, after = chars[solid[start - 1]], chars[solid[start]]
-    if not (is_cjk(before["c"]) and is_cjk(after["c"])):
+    last = start - 1
+    while last >= 0 and text[last].isspace():
+        last -= 1
+    if last < 0:
+        return False
+    if not (is_cjk(text[last]) and is_cjk(text[start])):
         return True
     # Justified lines are stretched between characters, and some files put spaces there.
+    before, after = chars[last], chars[start]
     em = after["bbox"][3] - after["bbox"][1]
     return bool(after["origin"][0] - before["bbox"][2] > CJK_SPACE_EM * em)
 
@@ -199,6 +221,7 @@ def around(pieces: Sequence[Piece]) -> Box:
     )
 
 
-def _fragment(pieces: list[Piece], origins: Sequence[float], size: float) -> Fragment:
+def _fragment(pieces: list[Piece], chars: Sequence[dict[str, Any]], size: float) -> Fragment:
     # The middle one: a line may begin with a raised number.
-    return Fragment(pieces, float(np.median(origins)), size, around(pieces))
+    heights = sorted([char["origin"][1] for char in chars])
+    return Fragment(pieces, heights[len(heights) // 2], size, around(pieces))

@@ -24,10 +24,13 @@ _TABLE: dict[int, str | None] = {
     # A soft hyphen in a text layer is one that was drawn: MuPDF gives those at lines' ends.
     _SOFT_HYPHEN: "-",
 }
-_CJK = re.compile(
-    "[\u2e80-\u2fdf\u3000-\u30ff\u3105-\u312f\u31c0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
+_CJK_RANGES = (
+    "\u2e80-\u2fdf\u3000-\u30ff\u3105-\u312f\u31c0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 )
+_CJK = re.compile(f"[{_CJK_RANGES}]")
+# A word: a character of a script without spaces, or a run of others.
+WORD_PATTERN = re.compile(rf"[{_CJK_RANGES}]|[^\s{_CJK_RANGES}]+")
 _CID = re.compile(r"\(cid:\d+\)")
 _TRANSLATED = re.compile(f"[{re.escape(''.join(map(chr, _TABLE)))}]")
 

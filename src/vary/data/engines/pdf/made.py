@@ -85,8 +85,9 @@ def render(drawing: Any, scale: float) -> np.ndarray:
     """Return a picture of a display list: (H, W) uint8, or (H, W, 3) where it has colours."""
     pymupdf = require("pymupdf", extra="pdf")
     pixmap = drawing.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=0)
-    pixels = np.frombuffer(pixmap.samples, np.uint8).reshape(pixmap.height, pixmap.width, 3)
-    return pixels if has_colour(pixels) else np.ascontiguousarray(pixels[..., 0])
+    pixels = np.frombuffer(pixmap.samples_mv, np.uint8).reshape(pixmap.height, pixmap.width, 3)
+    # A copy: the memory is the pixmap's, and goes with it.
+    return pixels.copy() if has_colour(pixels) else np.ascontiguousarray(pixels[..., 0])
 
 
 def has_colour(pixels: np.ndarray) -> bool:

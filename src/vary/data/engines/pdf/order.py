@@ -27,6 +27,8 @@ COLUMN_CHARACTERS = 15
 # Baselines go together if they differ by less than this; in tables most do, beside notes few.
 SAME_BASELINE_EM = 0.12
 ALIGNED_SHARE = 0.6
+# Segments whose baselines follow each other closer are of one row.
+SAME_ROW_EM = 0.35
 # A wider gap within a line is one between cells; justified lines are stretched up to it.
 CELL_GAP_EM = 1.6
 
@@ -264,6 +266,8 @@ class _Region:
     def __init__(self, segments: list[Segment]) -> None:
         self.segments = segments
         self.boxes = np.array([segment.box for segment in segments])
+        self.baselines = np.array([segment.baseline for segment in segments])
+        self.weights = np.array([segment.weight for segment in segments])
         self.em = float(np.median([segment.size for segment in segments]))
         self.order = np.argsort(self.boxes[:, 1] + self.boxes[:, 3], kind="stable")
 
@@ -314,7 +318,7 @@ def _runs(region: "_Region", x: float, seen: dict[bytes, bool]) -> list[np.ndarr
         x: pt.
         seen: verdicts on partings that other places gave too.
     """
-    segments, boxes, order, em = region.segments, region.boxes, region.order, region.em
+    boxes, order = region.boxes, region.order
     crossing = (boxes[order, 0] < x) & (boxes[order, 2] > x)
     cuts = np.flatnonzero(crossing)
     bounds = [-1, *cuts.tolist(), len(order)]
@@ -326,54 +330,75 @@ def _runs(region: "_Region", x: float, seen: dict[bytes, bool]) -> list[np.ndarr
         is_left = boxes[run, 2] <= x
         key = run[is_left].tobytes() + b"|" + run.tobytes()
         if key not in seen:
-            seen[key] = _are_columns(segments, boxes, (run[is_left], run[~is_left]), em)
+            seen[key] = _are_columns(region, run[is_left], run[~is_left])
         if seen[key]:
             runs.append(run)
     return runs
 
 
-def _are_columns(
-    segments: list[Segment], boxes: np.ndarray, sides: tuple[np.ndarray, np.ndarray], em: float
-) -> bool:
-    """Return whether two sets of segments, one left of the other, are columns of text."""
-    left, right = sides
-    if min(len(left), len(right)) < GUTTER_LINES:
-        return False
-    if boxes[right, 0].min() - boxes[left, 2].max() < GUTTER_EM * em:
-        return False
-    rows = [_rows([segments[at] for at in side]) for side in sides]
-    if min(map(len, rows)) < GUTTER_LINES:
-        return False
-    weights = [np.mean([sum(part.weight for part in row) for row in side]) for side in rows]
-    if _aligned(rows, em) < ALIGNED_SHARE:
-        return bool(min(weights) > 4) and _beside(rows) > 0.5
-    return bool(min(weights) >= COLUMN_CHARACTERS) and min(map(_fullness, rows)) > 0.4
+@dataclass(slots=True)
+class _Side:
+    """The rows of one side of a gutter, from top to bottom.
+
+    Attributes:
+        baselines: (R,), pt.
+        tops, bottoms: (R,), pt.
+        weight: mean of the rows' characters.
+        fullness: share of rows that cover three quarters of the side's width.
+    """
+
+    baselines: np.ndarray
+    tops: np.ndarray
+    bottoms: np.ndarray
+    weight: float
+    fullness: float
 
 
-def _aligned(rows: list[list[list[Segment]]], em: float) -> float:
-    """Return the share of rows, on the side with fewer, whose baseline the other side has too."""
-    few, many = sorted(rows, key=len)
-    lines = np.array([row[0].baseline for row in many])
-    near = [np.abs(lines - row[0].baseline).min() < SAME_BASELINE_EM * em for row in few]
-    return float(np.mean(near))
-
-
-def _beside(rows: list[list[list[Segment]]]) -> float:
-    """Return the share of rows, on the side with fewer, that stand beside one of the other side."""
-    few, many = sorted(rows, key=len)
-    tops = np.array([min(part.box[1] for part in row) for row in many])
-    bottoms = np.array([max(part.box[3] for part in row) for row in many])
-    return float(
-        np.mean([np.any((tops < row[0].box[3]) & (bottoms > row[0].box[1])) for row in few])
+def _side(region: "_Region", which: np.ndarray) -> _Side:
+    """Return some segments of a region as rows; raised and lowered ones may count as their own."""
+    which = which[np.argsort(region.baselines[which], kind="stable")]
+    baselines, boxes = region.baselines[which], region.boxes[which]
+    steps = np.flatnonzero(np.diff(baselines) > SAME_ROW_EM * region.em) + 1
+    starts = np.concatenate([[0], steps])
+    widths = np.add.reduceat(boxes[:, 2] - boxes[:, 0], starts)
+    whole = boxes[:, 2].max() - boxes[:, 0].min()
+    return _Side(
+        baselines[starts],
+        np.minimum.reduceat(boxes[:, 1], starts),
+        np.maximum.reduceat(boxes[:, 3], starts),
+        float(region.weights[which].sum() / len(starts)),
+        float(np.mean(widths > 0.75 * whole)),
     )
 
 
-def _fullness(rows: list[list[Segment]]) -> float:
-    """Return the share of rows that cover three quarters of their side's width."""
-    widths = [sum(part.box[2] - part.box[0] for part in row) for row in rows]
-    left = min(part.box[0] for row in rows for part in row)
-    right = max(part.box[2] for row in rows for part in row)
-    return float(np.mean([width > 0.75 * (right - left) for width in widths]))
+def _are_columns(region: "_Region", left: np.ndarray, right: np.ndarray) -> bool:
+    """Return whether two sets of segments, one left of the other, are columns of text."""
+    if min(len(left), len(right)) < GUTTER_LINES:
+        return False
+    boxes = region.boxes
+    if boxes[right, 0].min() - boxes[left, 2].max() < GUTTER_EM * region.em:
+        return False
+    few, many = sorted(
+        (_side(region, left), _side(region, right)), key=lambda side: len(side.baselines)
+    )
+    if len(few.baselines) < GUTTER_LINES:
+        return False
+    weight = min(few.weight, many.weight)
+    if _aligned(few, many, region.em) < ALIGNED_SHARE:
+        return weight > 4 and _beside(few, many) > 0.5
+    return weight >= COLUMN_CHARACTERS and min(few.fullness, many.fullness) > 0.4
+
+
+def _aligned(few: _Side, many: _Side, em: float) -> float:
+    """Return the share of rows, on the side with fewer, whose baseline the other side has too."""
+    apart = np.abs(few.baselines[:, None] - many.baselines[None]).min(axis=1)
+    return float(np.mean(apart < SAME_BASELINE_EM * em))
+
+
+def _beside(few: _Side, many: _Side) -> float:
+    """Return the share of rows, on the side with fewer, that stand beside one of the other side."""
+    is_beside = (many.tops[None] < few.bottoms[:, None]) & (many.bottoms[None] > few.tops[:, None])
+    return float(np.mean(is_beside.any(axis=1)))
 
 
 def _split(region: _Region, runs: list[np.ndarray], x: float) -> list[list[list[Segment]]]:

@@ -5,6 +5,7 @@ an answer followed by as many bytes as its `image_bytes` says. Neither side unpi
 what a document makes of this process must not reach the other.
 """
 
+import gc
 import json
 import os
 import sys
@@ -24,6 +25,10 @@ except ImportError:  # not on Windows: there only the clock ends a page
     resource = None  # type: ignore[assignment]
 
 MIB = 1 << 20
+# Glyphs and pictures that MuPDF keeps; they are thrown away only where they are many, since
+# documents of one publisher share fonts by their content, and pages come back.
+STORE_MIB = 64
+COLLECT_AFTER = 64
 DAMAGED, ENCRYPTED = "damaged document", "encrypted document"
 
 
@@ -60,13 +65,20 @@ class Documents:
             with suppress(Exception):
                 self._document.close()
             self._document = None
-            require("pymupdf", extra="pdf").TOOLS.store_shrink(100)
+            tools = require("pymupdf", extra="pdf").TOOLS
+            size = tools.store_size  # a method or a property, by version
+            if (size() if callable(size) else size) > STORE_MIB * MIB:
+                tools.store_shrink(100)
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until there are no more."""
     documents = Documents()
-    for line in requests:
+    # A page is a hundred thousand short-lived objects, which are freed without the collector.
+    gc.disable()
+    for number, line in enumerate(requests, start=1):
+        if number % COLLECT_AFTER == 0:
+            gc.collect()
         request = json.loads(line)
         image = b""
         _allow_cpu(request["cpu_s"])
