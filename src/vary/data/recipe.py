@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vary.data.degrade.engine import build_degraded
+from vary.data.degrade.presets import DegradeConfig
 from vary.data.engines.base import Engine
 from vary.data.shards import Run
 from vary.errors import VaryError
@@ -101,6 +103,7 @@ class SetRecipe:
         seed: same seed, same bytes.
         shard_size: indices per shard.
         options: fields of the engine's configuration; paths are relative to the recipe's file.
+        degrade: what is done to the engine's images; None: nothing.
         about: a sentence or two for the set's card.
         sources: where its material comes from, for the card.
         frozen: what the set is checked against; None: nothing.
@@ -112,6 +115,7 @@ class SetRecipe:
     seed: int
     shard_size: int = SHARD_SIZE
     options: dict[str, Any] = field(default_factory=dict)
+    degrade: DegradeConfig | None = None
     about: str = ""
     sources: tuple[Origin, ...] = ()
     frozen: Frozen | None = None
@@ -144,7 +148,8 @@ class SetRecipe:
             VaryError: as `config`.
         """
         builder: Callable[[Any], Engine] = _engine_parts(self.engine)[1]
-        return partial(builder, self.config)
+        build = partial(builder, self.config)
+        return build if self.degrade is None else partial(build_degraded, build, self.degrade)
 
     def run(self, folder: Path, workers: int = 1) -> Run:
         """Return what `vary.data.shards.generate` shall make.

@@ -12,16 +12,11 @@ import numpy as np
 from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject
 from vary.data.engines.page.breaking import BrokenLine, LineRule, break_lines, make_pieces
-from vary.data.engines.page.compose import (
-    ComposedPage,
-    PlacedLine,
-    PlacedParagraph,
-    PlacedWord,
-    align_line,
-)
 from vary.data.engines.page.content import clean_text
 from vary.data.engines.page.faces import Faces, draw_faces
+from vary.data.engines.page.flow import align_line
 from vary.data.engines.page.line_text import fold_text
+from vary.data.engines.page.placed import ComposedPage, PlacedLine, PlacedParagraph, PlacedWord
 from vary.data.engines.page.style import PageStyle, StyleChoices, draw_page_style
 from vary.data.engines.page.typeset import TextStyle, Typesetter
 from vary.data.fonts import FontLibrary

@@ -94,9 +94,24 @@ def make_pieces(runs: Sequence[tuple[str, TextStyle]], setter: Typesetter) -> li
             if part.isspace():
                 space = True
                 continue
-            pieces.append(Piece(part, style, space, setter.width(part, style)))
+            look = style
+            if setter.second is not None and is_of_second(part, setter):
+                look = replace(style, face=setter.second)
+            pieces.append(Piece(part, look, space, setter.width(part, look)))
             space = False
     return pieces
+
+
+def is_of_second(text: str, setter: Typesetter) -> bool:
+    """Return whether a piece is in the script that the page's second face draws."""
+    if setter.second_is_cjk:
+        return is_cjk(text[0])
+    return text.isascii()
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words and single wide characters of a text."""
+    return [part for part in _words_and_spaces(text) if not part.isspace()]
 
 
 def pieces_text(pieces: Sequence[Piece]) -> str:
@@ -129,6 +144,8 @@ def gaps(line: Sequence[Piece], setter: Typesetter) -> list[float]:
 def is_stretchable(line: Sequence[Piece], at: int) -> bool:
     """Whether justifying may widen the gap before a piece."""
     piece, before = line[at], line[at - 1]
+    if piece.style.note and not piece.space:
+        return False
     return at > 0 and (piece.space or is_cjk(piece.text[0]) or is_cjk(before.text[-1]))
 
 
@@ -188,7 +205,7 @@ def _may_break(pieces: Sequence[Piece], at: int) -> bool:
     before, after = pieces[at - 1].text[-1], pieces[at].text[0]
     if pieces[at].space:
         return True
-    if after in NO_LINE_START or before in NO_LINE_END:
+    if after in NO_LINE_START or before in NO_LINE_END or pieces[at].style.note:
         return False
     return is_cjk(before) or is_cjk(after)
 

@@ -1,113 +1,33 @@
-"""Blocks into the columns of a page: where every word stands, in reading order."""
+"""One page: heads, titles, columns and page numbers, or a few lines as a tile."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 
-from vary.data.engines.page.breaking import (
-    BrokenLine,
-    Join,
-    LineRule,
-    break_lines,
-    gaps,
-    is_stretchable,
-    make_pieces,
-)
-from vary.data.engines.page.content import Block, Writer
+from vary.data.engines.page.blocks import Block
+from vary.data.engines.page.breaking import LineRule, break_lines, make_pieces
+from vary.data.engines.page.content import Writer, roman
 from vary.data.engines.page.faces import Faces
+from vary.data.engines.page.features import NO_FEATURES, PageFeatures
+from vary.data.engines.page.flow import Flow, align_line, placed_words
+from vary.data.engines.page.placed import (
+    Column,
+    ComposedPage,
+    PlacedLine,
+    PlacedParagraph,
+    PlacedWord,
+    Rectangle,
+)
 from vary.data.engines.page.style import Align, PageStyle
-from vary.data.engines.page.typeset import Color, TextStyle, Typesetter
+from vary.data.engines.page.typeset import TextStyle, Typesetter
 
-# A justified line that would need gaps wider than this is left ragged.
-MAX_GAP_EM = 1.6
-# Lines of the next block that must fit under a heading.
-LINES_KEPT = 2
-# Between a bullet or number and its text.
-MARKER_GAP_EM = 0.5
 # Widths of tiles, from a narrow column to a page of small print.
 TILE_WIDTH_EM = (14.0, 48.0)
 TITLE_SHARE = 0.22
 SPANNING_HEADING_SHARE = 0.15
 SHORT_PAGE_SHARE = 0.15
-
-
-@dataclass(frozen=True)
-class PlacedWord:
-    """A piece of a line at its place: `x` of its origin and `y` of its baseline, px."""
-
-    text: str
-    style: TextStyle
-    x: float
-    y: float
-    space: bool
-
-
-@dataclass(frozen=True)
-class PlacedLine:
-    """A visual line.
-
-    Attributes:
-        words: from left to right.
-        join: how the next line of the paragraph goes on.
-    """
-
-    words: tuple[PlacedWord, ...]
-    join: Join = "space"
-
-    @property
-    def text(self) -> str:
-        """The line as it is read."""
-        parts = [
-            (" " if word.space and at else "") + word.text for at, word in enumerate(self.words)
-        ]
-        return "".join(parts)
-
-
-@dataclass
-class PlacedParagraph:
-    """The lines of a block; `tight`: no blank line parts it from the one before."""
-
-    role: str
-    tight: bool
-    lines: list[PlacedLine] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Rectangle:
-    """A filled rectangle behind the text, px."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    color: Color
-
-
-@dataclass
-class ComposedPage:
-    """Everything on a page, in reading order."""
-
-    size: tuple[int, int]
-    background: Color
-    paragraphs: list[PlacedParagraph] = field(default_factory=list)
-    rectangles: list[Rectangle] = field(default_factory=list)
-
-    def lines(self) -> Iterator[PlacedLine]:
-        """Yield all visual lines in reading order."""
-        for paragraph in self.paragraphs:
-            yield from paragraph.lines
-
-
-@dataclass(frozen=True)
-class Column:
-    """A region that text flows into, px."""
-
-    left: float
-    top: float
-    width: float
-    bottom: float
 
 
 class Composer:
@@ -118,15 +38,22 @@ class Composer:
         writer: its content.
         setter: measures text.
         rng: decides on titles, spanning headings and how full the page is.
+        features: further forms of heads, feet and page numbers.
     """
 
     def __init__(
-        self, style: PageStyle, writer: Writer, setter: Typesetter, rng: np.random.Generator
+        self,
+        style: PageStyle,
+        writer: Writer,
+        setter: Typesetter,
+        rng: np.random.Generator,
+        features: PageFeatures = NO_FEATURES,
     ) -> None:
         self.style = style
         self.writer = writer
         self.setter = setter
         self.rng = rng
+        self.is_plain = not features.furniture or rng.random() >= features.furniture
         self.page = ComposedPage(style.size_px, style.background)
         left, top, right, bottom = (style.px(margin) for margin in style.margins_pt)
         width, height = style.size_px
@@ -144,7 +71,9 @@ class Composer:
         if self.rng.random() < SHORT_PAGE_SHARE:
             bottom = top + (bottom - top) * float(self.rng.uniform(0.3, 0.9))
         blocks = self.writer.blocks()
-        if self.style.columns > 1 and self.rng.random() < SPANNING_HEADING_SHARE:
+        # Notes stand at the foot of the page: columns that end in its middle have none.
+        may_span = self.style.columns > 1 and self.writer.notes is None
+        if may_span and self.rng.random() < SPANNING_HEADING_SHARE:
             middle = top + (bottom - top) * float(self.rng.uniform(0.35, 0.6))
             self._fill_columns(blocks, top, middle)
             top = self._across([self.writer.heading(level=1)], middle + self.writer.leading_px)
@@ -163,7 +92,11 @@ class Composer:
             for column in columns[1:]:
                 x = column.left - style.px(style.gutter_pt) / 2
                 self._rule(x, top, x, bottom)
-        Flow(self.page, columns, self.setter, style).fill(blocks)
+        notes = None if self.writer.notes is None else self.writer.notes.blocks
+        foot = self.area.bottom if notes is not None else None
+        flow = Flow(self.page, columns, self.setter, style, notes=notes, foot=foot)
+        flow.fill(blocks)
+        flow.set_notes()
 
     def _across(self, blocks: Sequence[Block], top: float) -> float:
         """Set blocks over the full width and return the y below them."""
@@ -174,6 +107,8 @@ class Composer:
 
     def _page_number(self) -> str:
         number = int(self.rng.integers(1, 600))
+        if not self.is_plain:
+            return number_text(number, self.rng, cjk=self.writer.cjk)
         form = int(self.rng.integers(10))
         return {0: f"- {number} -", 1: f"{number} / {number + 37}"}.get(form, str(number))
 
@@ -201,8 +136,19 @@ class Composer:
             return
         height = self.page.size[1]
         baseline = self.area.bottom + max((height - self.area.bottom) * 0.5, self.writer.leading_px)
-        if baseline <= height - 0.4 * self.writer.em_px:
-            self._furniture([(number, align)], baseline)
+        if baseline > height - 0.4 * self.writer.em_px:
+            return
+        parts: list[tuple[str, Align]] = [(number, cast("Align", align))]
+        if not self.is_plain and align != "center" and self.rng.random() < 0.6:
+            text = self.writer.running_head()
+            parts = [(number, "left"), (text, "right")]
+            if align == "right":
+                parts = [(text, "left"), (number, "right")]
+        self._furniture(parts, baseline)
+        if not self.is_plain and self.rng.random() < 0.4:
+            y = baseline - 1.3 * self.writer.em_px
+            if y > self.area.bottom + 0.2 * self.writer.em_px:
+                self._rule(self.area.left, y, self.area.left + self.area.width, y)
 
     def _furniture(self, parts: Sequence[tuple[str, Align]], baseline: float) -> None:
         """Set one line of short texts at the left, the middle and the right."""
@@ -215,13 +161,26 @@ class Composer:
             rule = LineRule(room, room, justify=False, hyphenate=False)
             line = break_lines(pieces, rule, self.setter)[0]
             offsets = align_line(line, self.area.width, align, self.setter)
-            words += _placed(line, offsets, self.area.left, baseline, space=bool(words))
+            words += placed_words(line, offsets, self.area.left, baseline, space=bool(words))
         paragraph = PlacedParagraph("furniture", False, [PlacedLine(tuple(words))])
         self.page.paragraphs.append(paragraph)
 
     def _rule(self, x0: float, y0: float, x1: float, y1: float) -> None:
         thick = max(1.0, self.style.px(0.5))
         self.page.rectangles.append(Rectangle(x0, y0, x1 + thick, y1 + thick, self.style.ink))
+
+
+def number_text(number: int, rng: np.random.Generator, *, cjk: bool) -> str:
+    """Return a page's number in one of the forms that pages have it in."""
+    total = number + int(rng.integers(1, 300))
+    forms = [
+        f"{number}", f"- {number} -", f"[{number}]", f"· {number} ·", f"{number}/{total}",
+        f"Page {number}", f"Page {number} of {total}", f"p. {number}",
+        roman(1 + number % 49).lower(),
+    ]  # fmt: skip
+    if cjk:
+        forms[5:8] = [f"第{number}页", f"第 {number} 页", f"第{number}页 共{total}页"]
+    return forms[int(rng.integers(len(forms)))]
 
 
 def compose_tile(
@@ -246,168 +205,3 @@ def compose_tile(
     flow.fill([block])
     page.size = (math.ceil(width + 2 * margin), math.ceil(flow.y + margin))
     return page
-
-
-class Flow:
-    """Lets blocks flow through columns.
-
-    Args:
-        page: what is added to.
-        columns: in reading order.
-        setter: measures text.
-        style: the page's look.
-
-    Attributes:
-        y: where the next line of the current column begins, px.
-    """
-
-    def __init__(
-        self, page: ComposedPage, columns: Sequence[Column], setter: Typesetter, style: PageStyle
-    ) -> None:
-        self.page = page
-        self.columns = columns
-        self.setter = setter
-        self.style = style
-        self.at = 0
-        self.y = columns[0].top
-
-    @property
-    def column(self) -> Column:
-        """The column that is being filled."""
-        return self.columns[self.at]
-
-    def fill(self, blocks: Iterable[Block]) -> None:
-        """Set blocks until the columns are full; a last one is cut as at the end of a page."""
-        for block in blocks:
-            if not self._set(block):
-                return
-
-    def _set(self, block: Block) -> bool:
-        """Set a block and return whether there is room for more."""
-        block = self._with_room_for_marker(block)
-        lines = self._break(block)
-        if self.y > self.column.top:
-            self.y += block.before_px
-        needed = len(lines) + LINES_KEPT if block.keep else 1
-        if not self._has_room(needed * block.leading_px) and not self._next_column():
-            return False
-        above = self.page.paragraphs[-1].role if self.page.paragraphs else ""
-        paragraph = PlacedParagraph(block.role, block.tight and above == block.role)
-        self.page.paragraphs.append(paragraph)
-        box_top = self.y
-        for number, line in enumerate(lines):
-            if not self._has_room(block.leading_px):
-                self._shade(block, box_top)
-                if not self._next_column():
-                    return False
-                box_top = self.y
-            paragraph.lines.append(self._place(block, line, first=number == 0))
-            self.y += block.leading_px
-        self._shade(block, box_top)
-        self._underline(block)
-        self.y += block.after_px
-        return True
-
-    def _with_room_for_marker(self, block: Block) -> Block:
-        """Return the block, indented at least by its marker: "viii." is wide in some fonts."""
-        if not block.marker:
-            return block
-        look = block.runs[0][1]
-        needed = self.setter.width(block.marker, look) + MARKER_GAP_EM * look.size_px
-        return replace(block, indent_px=max(block.indent_px, needed))
-
-    def _break(self, block: Block) -> list[BrokenLine]:
-        width = self.column.width - block.indent_px
-        rule = LineRule(
-            width_px=width,
-            first_width_px=width - block.first_indent_px,
-            justify=block.align == "justify",
-            hyphenate=self.style.hyphenate and block.role in {"paragraph", "item"},
-        )
-        return break_lines(make_pieces(block.runs, self.setter), rule, self.setter)
-
-    def _has_room(self, height: float) -> bool:
-        # Half a pixel: sums of floats must not cost a line.
-        return self.y + height <= self.column.bottom + 0.5
-
-    def _next_column(self) -> bool:
-        if self.at + 1 == len(self.columns):
-            return False
-        self.at += 1
-        self.y = self.column.top
-        return True
-
-    def _place(self, block: Block, line: BrokenLine, *, first: bool) -> PlacedLine:
-        look = line.pieces[0].style
-        ascent, descent = self.setter.extent(look)
-        baseline = self.y + (block.leading_px + ascent - descent) / 2
-        indent = block.indent_px + (block.first_indent_px if first else 0.0)
-        width = self.column.width - indent
-        offsets = align_line(line, width, block.align, self.setter)
-        left = self.column.left + indent
-        words = _placed(line, offsets, left, baseline, space=first and bool(block.marker))
-        if first and block.marker:
-            # The marker hangs to the left of the text, a fixed gap away, as lists are set.
-            gap = MARKER_GAP_EM * look.size_px
-            x = left - gap - self.setter.width(block.marker, look)
-            words.insert(0, PlacedWord(block.marker, look, x, baseline, space=False))
-        return PlacedLine(tuple(words), line.join)
-
-    def _shade(self, block: Block, top: float) -> None:
-        if block.shade is None or self.y <= top:
-            return
-        pad = 0.3 * block.leading_px
-        column = self.column
-        self.page.rectangles.append(
-            Rectangle(
-                column.left - pad, top - pad, column.left + column.width + pad, self.y + pad,
-                block.shade,
-            )
-        )  # fmt: skip
-
-    def _underline(self, block: Block) -> None:
-        if block.rule is None:
-            return
-        y = self.y + 0.1 * block.leading_px
-        x1 = self.column.left + self.column.width
-        thick = max(1.0, self.style.px(0.6))
-        self.page.rectangles.append(Rectangle(self.column.left, y, x1, y + thick, block.rule))
-
-
-def align_line(line: BrokenLine, width: float, align: Align, setter: Typesetter) -> list[float]:
-    """Return the x of each piece of a line, px from the left of its column.
-
-    The last line of a justified paragraph, and one whose gaps would be torn open, stays ragged.
-    """
-    spaces = gaps(line.pieces, setter)
-    slack = width - sum(spaces) - sum(piece.width for piece in line.pieces)
-    start = 0.0
-    if align == "justify" and (slack < 0 or not line.last):
-        spaces = _justified(line, spaces, slack)
-    elif align in {"center", "right"}:
-        start = max(0.0, slack if align == "right" else slack / 2)
-    offsets = []
-    x = start
-    for piece, space in zip(line.pieces, spaces, strict=True):
-        x += space
-        offsets.append(x)
-        x += piece.width
-    return offsets
-
-
-def _justified(line: BrokenLine, spaces: list[float], slack: float) -> list[float]:
-    stretched = [at for at in range(len(spaces)) if is_stretchable(line.pieces, at)]
-    if not stretched or slack / len(stretched) > MAX_GAP_EM * line.pieces[0].style.size_px:
-        return spaces
-    share = slack / len(stretched)
-    return [space + share if at in stretched else space for at, space in enumerate(spaces)]
-
-
-def _placed(
-    line: BrokenLine, offsets: Sequence[float], left: float, baseline: float, *, space: bool
-) -> list[PlacedWord]:
-    """Return the words of a line at their places; `space`: the first follows something."""
-    return [
-        PlacedWord(piece.text, piece.style, left + x, baseline, piece.space if at else space)
-        for at, (piece, x) in enumerate(zip(line.pieces, offsets, strict=True))
-    ]

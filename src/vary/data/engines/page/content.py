@@ -3,16 +3,18 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from vary.data.engines.page.blocks import Block, Run
 from vary.data.engines.page.faces import Faces
+from vary.data.engines.page.features import NO_FEATURES, PageFeatures
+from vary.data.engines.page.notes import NOTE_CHARACTERS, Notes
 from vary.data.engines.page.style import Align, HeadingStyle, PageStyle
+from vary.data.engines.page.table import TableStyle
+from vary.data.engines.page.table_text import TABLE_CHARACTERS, TableTexts
 from vary.data.engines.page.typeset import Color, TextStyle
 from vary.data.fonts import FontFace
-
-Run = tuple[str, TextStyle]
 
 MAX_HEADING_WORDS = 9
 MAX_HEADING_CJK = 16
@@ -25,43 +27,11 @@ SENTENCE_END = re.compile(
 CLAUSE_END = re.compile(r"[。，；：！？、（）《》“”\s]+")
 # Characters that some number or hyphen of a page may need beside its text.
 FURNITURE = "0123456789.-()/*"
+# Those of the further forms that page numbers and running feet take.
+NUMBER_WORDS = "Pageof.[]·ivxlcd"
+CJK_NUMBER_WORDS = "第页共頁"
 # A bullet that every face has, where the drawn one is missing.
 PLAIN_BULLET = "-"
-
-
-@dataclass(frozen=True)
-class Block:
-    """A heading, a paragraph or an item of a list, not yet broken into lines.
-
-    Attributes:
-        role: title, subtitle, heading, paragraph or item.
-        runs: the text, in runs of one style.
-        align: how its lines stand.
-        leading_px: baseline to baseline.
-        indent_px: of all its lines.
-        first_indent_px: of the first line, on top of `indent_px`.
-        marker: bullet or number, hung into the indent.
-        before_px: space above, dropped at the top of a column.
-        after_px: space below.
-        keep: it must not be the last in a column.
-        tight: nothing but a line's end parts it from the block before, as items of a list.
-        shade: colour of a box behind it.
-        rule: colour of a line under it.
-    """
-
-    role: str
-    runs: tuple[Run, ...]
-    align: Align
-    leading_px: float
-    indent_px: float = 0.0
-    first_indent_px: float = 0.0
-    marker: str = ""
-    before_px: float = 0.0
-    after_px: float = 0.0
-    keep: bool = False
-    tight: bool = False
-    shade: Color | None = None
-    rule: Color | None = None
 
 
 def clean_text(text: str) -> str:
@@ -80,6 +50,8 @@ class Writer:
         paragraphs: cleaned texts, in the order they are used; never empty.
         rng: decides what becomes a heading, a list or a paragraph.
         cjk: headings are cut by the character, not by the word.
+        features: tables and notes; by default neither.
+        own: those of the paragraphs that are in the page's own script; None: all.
     """
 
     def __init__(
@@ -90,6 +62,8 @@ class Writer:
         *,
         rng: np.random.Generator,
         cjk: bool,
+        features: PageFeatures = NO_FEATURES,
+        own: Sequence[str] | None = None,
     ) -> None:
         self.style = style
         self.faces = faces
@@ -106,6 +80,11 @@ class Writer:
         self.list_share = float(rng.uniform(0.3, 0.8) if slide else rng.uniform(0.0, 0.25))
         self.emphasis_share = float(rng.choice([0.0, 0.15, 0.4]))
         self.shade_share = float(rng.choice([0.0, 0.08], p=[0.8, 0.2]))
+        self.features = features
+        self.own = paragraphs if own is None else own
+        self.notes: Notes | None = None
+        if features.footnotes and rng.random() < features.footnotes:
+            self.notes = Notes(style, faces, self.own, rng=rng, cjk=cjk)
 
     def blocks(self) -> Iterator[Block]:
         """Yield headings, paragraphs and lists until the paragraphs are used up."""
@@ -120,6 +99,8 @@ class Writer:
             else:
                 yield self._paragraph(text, continued=first and self.rng.random() < 0.3)
             first = False
+            if self.features.tables and self.rng.random() < self.features.tables:
+                yield self._table()
 
     def title(self) -> list[Block]:
         """Return the title of a page and perhaps a line under it."""
@@ -160,6 +141,7 @@ class Writer:
             after_px=self.leading_px * 0.35,
             keep=True,
             rule=heading.color if heading.rule and level == 1 else None,
+            level=level,
         )
 
     def running_head(self) -> str:
@@ -180,12 +162,12 @@ class Writer:
         if numbering == "chapter" and level == 1:
             return f"第{self.section}章" if self.cjk else f"Chapter {self.section}."
         if numbering == "roman" and level == 1:
-            return f"{_roman(self.section)}."
+            return f"{roman(self.section)}."
         return f"{self.section}" if level == 1 else f"{self.section}.{self.subsection}"
 
     def _phrase(self, *, capitals: bool) -> str:
         """Return a few words from somewhere in the paragraphs, without a full stop."""
-        text = self.paragraphs[int(self.rng.integers(len(self.paragraphs)))]
+        text = self.own[int(self.rng.integers(len(self.own)))]
         if self.cjk:
             length = int(self.rng.integers(3, MAX_HEADING_CJK + 1))
             clauses = [part for part in CLAUSE_END.split(text) if len(part) > 1] or [text]
@@ -203,9 +185,10 @@ class Writer:
         style = self.style
         gap = style.paragraph_gap * self.leading_px
         shaded = self.rng.random() < self.shade_share
+        runs = self._emphasised(text)
         return Block(
             role="paragraph",
-            runs=self._emphasised(text),
+            runs=runs if self.notes is None else self.notes.mark(runs),
             align=style.align,
             leading_px=self.leading_px,
             first_indent_px=0.0 if continued else style.indent_em * self.em_px,
@@ -254,14 +237,57 @@ class Writer:
                 before_px=0.3 * self.leading_px if at == 0 else 0.0,
                 after_px=max(gap, 0.4 * self.leading_px) if last else gap,
                 tight=at > 0,
+                level=depth,
             )
 
+    def _table(self) -> Block:
+        """Return a table with its look, most of the time with a caption."""
+        rng, style = self.rng, self.style
+        texts = TableTexts(self.own, cjk=self.cjk)
+        size_px = self.em_px * float(rng.choice([1.0, 0.95, 0.9, 0.85]))
+        size_px = max(size_px, min(self.em_px, 10.0))
+        body = TextStyle(self.faces.body, size_px, style.ink)
+        strong = TextStyle(self.faces.bold or self.faces.body, size_px, style.ink)
+        shade = _shade(style.background)
+        table = texts.draw(rng, style.column_px / size_px, self.features.table_rules)
+        lively = table.rules in {"none", "lines"}
+        look = TableStyle(
+            body=body,
+            header=strong if rng.random() < 0.6 else body,
+            first_column=strong if rng.random() < 0.15 else body,
+            leading=size_px * min(style.leading, 1.35),
+            pad_x=size_px * float(rng.uniform(0.4, 0.9)),
+            pad_y=size_px * float(rng.uniform(0.1, 0.35)),
+            full_width=bool(rng.random() < 0.5),
+            header_shade=shade if rng.random() < 0.25 else None,
+            stripe_shade=shade if lively and rng.random() < 0.25 else None,
+            ink=style.ink,
+        )
+        captioned = bool(rng.random() < 0.75)
+        caption = ((texts.caption(rng), body),) if captioned else ()
+        gap = self.leading_px * float(rng.uniform(0.6, 1.1))
+        return Block(
+            role="table",
+            runs=caption,
+            align="center" if rng.random() < 0.7 else "left",
+            leading_px=look.leading,
+            before_px=gap,
+            after_px=gap,
+            table=(table, look),
+            caption_below=bool(rng.random() < 0.3),
+        )
 
-def furniture_characters(style: PageStyle) -> str:
+
+def furniture_characters(style: PageStyle, features: PageFeatures, *, cjk: bool) -> str:
     """Return the characters that numbers, heads and hyphens of a page may need beside its text."""
+    more = CJK_NUMBER_WORDS if features.furniture and cjk else ""
+    more += NUMBER_WORDS if features.furniture else ""
+    more += TABLE_CHARACTERS if features.tables else ""
+    more = more if cjk or not features.tables else more.replace("表", "") + "TABLE"
+    more += NOTE_CHARACTERS if features.footnotes else ""
     chapter = {"chapter": "Chapter", "roman": "IVX"}.get(style.heading.numbering, "")
     numbers = "" if style.list_marker in NESTED_MARKERS else "abcdefghijklmnopqrstuvwxyz"
-    return FURNITURE + numbers + chapter
+    return FURNITURE + numbers + chapter + more
 
 
 def bullets(style: PageStyle) -> str:
@@ -277,15 +303,16 @@ def _item_marker(marker: str, number: int, depth: int) -> str:
         return f"{_letter(number)})" if "1" in marker else f"{number}."
     if "1" in marker:
         return marker.replace("1", str(number))
-    return marker.replace("a", _letter(number)).replace("i", _roman(number).lower())
+    return marker.replace("a", _letter(number)).replace("i", roman(number).lower())
 
 
 def _letter(number: int) -> str:
     return chr(ord("a") + (number - 1) % 26)
 
 
-def _roman(number: int) -> str:
-    parts = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
+def roman(number: int) -> str:
+    """Return a number below 50 in roman numerals."""
+    parts = ((40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
     text = ""
     for value, letters in parts:
         count, number = divmod(number, value)

@@ -2,11 +2,12 @@
 
 import io
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from vary.data.engines.page.compose import ComposedPage, PlacedWord, Rectangle
+from vary.data.engines.page.placed import ComposedPage, PlacedWord, Rectangle
 from vary.data.engines.page.typeset import OVERSAMPLE, Color, TextStyle, Typesetter
 from vary.data.schema import EncodedImage, Word
 
@@ -95,8 +96,10 @@ class Brush:
         return runs
 
 
-def draw_page(page: ComposedPage, setter: Typesetter) -> tuple[Image.Image, list[Word]]:
-    """Return the image of a page and its words in reading order.
+def draw_page(
+    page: ComposedPage, setter: Typesetter, unread: Collection[str] = ()
+) -> tuple[Image.Image, list[Word]]:
+    """Return the image of a page and its words in reading order, those of some roles left out.
 
     The image is grey (``L``) where page and text are, else ``RGB``. The boxes hold all ink.
     """
@@ -106,10 +109,12 @@ def draw_page(page: ComposedPage, setter: Typesetter) -> tuple[Image.Image, list
         pen.rectangle(_pixels(rectangle), fill=rectangle.color)
     brush = Brush(setter)
     words: list[Word] = []
-    for line in page.lines():
+    for role, line in page.lines_with_roles():
         inks = [ink for word in line.words if (ink := brush.ink(word)) is not None]
         for color in dict.fromkeys(ink.word.style.color for ink in inks):
             _stamp(image, [ink for ink in inks if ink.word.style.color == color], color)
+        if role in unread:
+            continue
         boxes = (_clip(_reduced(ink.box), image.size) for ink in inks)
         words += [Word(0, ink.word.text, *box) for ink, box in zip(inks, boxes, strict=True)]
     return (image.convert("L") if _is_grey(page) else image), words

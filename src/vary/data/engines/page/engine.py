@@ -15,7 +15,8 @@ from PIL import Image
 from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject
 from vary.data.engines.page.block import BlockComposer, BlockConfig
-from vary.data.engines.page.compose import ComposedPage, Composer, compose_tile
+from vary.data.engines.page.breaking import is_of_second, words_of
+from vary.data.engines.page.compose import Composer, compose_tile
 from vary.data.engines.page.content import (
     PLAIN_BULLET,
     Writer,
@@ -25,9 +26,13 @@ from vary.data.engines.page.content import (
 )
 from vary.data.engines.page.draw import draw_page, encode_png
 from vary.data.engines.page.faces import Faces, draw_faces
+from vary.data.engines.page.features import NO_FEATURES, PageFeatures
 from vary.data.engines.page.line import LineRenderer
 from vary.data.engines.page.line_text import LineTexts
+from vary.data.engines.page.markdown import page_markdown
+from vary.data.engines.page.mixing import mix_in, script_of
 from vary.data.engines.page.passages import cut_passages
+from vary.data.engines.page.placed import ComposedPage
 from vary.data.engines.page.style import (
     PAGE_SIZES_PT,
     PageStyle,
@@ -58,7 +63,8 @@ class PageConfig:
         fonts: font folders; None: the system's.
         kind: page, tile (2-4 lines), line, or block (words or lines on a canvas).
         language: of the text; zh and ja are broken by the character.
-        target: ``lines`` or ``paragraphs``, see `page_text`.
+        target: ``lines`` or ``paragraphs``, see `page_text`; pages have ``markdown`` too, see
+            `page_markdown`.
         dpi: least and greatest resolution.
         columns: allowed numbers of columns.
         sizes: allowed page sizes, keys of `PAGE_SIZES_PT`.
@@ -68,6 +74,7 @@ class PageConfig:
         passages: cut the text into so many passages that do not overlap; sample `i` takes passage
             `i`, and begins again after the last. None: any place of the text, by lot.
         block: sizes of blocks; without effect on other kinds.
+        features: tables, footnotes and more, for pages only.
     """
 
     text: Path
@@ -85,6 +92,7 @@ class PageConfig:
     font_hashes: tuple[str, ...] = ()
     passages: int | None = None
     block: BlockConfig = field(default_factory=BlockConfig)
+    features: PageFeatures = field(default_factory=PageFeatures)
 
     def __post_init__(self) -> None:
         _check_choice("kind", [self.kind], get_args(Kind))
@@ -99,6 +107,10 @@ class PageConfig:
         low, high = self.dpi
         if not 36 <= low <= high <= 600:
             raise VaryError(f"dpi {low}-{high}: give two numbers from 36 to 600, the lower first")
+        if self.kind != "page" and (self.target == "markdown" or self.features != NO_FEATURES):
+            raise VaryError(
+                f"kind {self.kind}, target {self.target}: Markdown and features are for pages only"
+            )
         if self.passages is not None and (self.kind != "page" or self.passages < 1):
             raise VaryError(
                 f"passages {self.passages}, kind {self.kind}: give 1 or more, for pages only"
@@ -131,11 +143,19 @@ class PageEngine:
         config: what to make.
         corpus: the text.
         fonts: the faces.
+        others: text in the other script, for pages that are mixed.
     """
 
-    def __init__(self, config: PageConfig, corpus: TextCorpus, fonts: FontLibrary) -> None:
+    def __init__(
+        self,
+        config: PageConfig,
+        corpus: TextCorpus,
+        fonts: FontLibrary,
+        others: TextCorpus | None = None,
+    ) -> None:
         self.options = config
         self.corpus = corpus
+        self.others = others
         self.fonts = fonts
         self._passages: list[range] = []
         if config.passages is not None:
@@ -157,7 +177,10 @@ class PageEngine:
         fonts = FontLibrary.discover(
             config.fonts, config.include_fonts, config.exclude_fonts, config.font_hashes
         )
-        return cls(config, corpus, fonts)
+        others = None
+        if config.features.mixed and config.features.other_text is not None:
+            others = TextCorpus.from_folder(config.features.other_text)
+        return cls(config, corpus, fonts, others)
 
     def config(self) -> dict[str, Any]:
         """Return the options, and text and fonts by their hashes instead of their places."""
@@ -167,15 +190,13 @@ class PageEngine:
             places.add("passages")
         if self.options.kind != "block":
             places.add("block")
+        if self.options.features == NO_FEATURES:
+            places.add("features")
         options = {name: v for name, v in asdict(self.options).items() if name not in places}
-        digest = hashlib.sha256()
-        for paragraph in self.corpus.paragraphs:
-            digest.update(f"{paragraph.source}\0{paragraph.text}\n".encode())
-        return {
-            **options,
-            "text": {"paragraphs": len(self.corpus.paragraphs), "sha256": digest.hexdigest()},
-            "fonts": self.fonts.hashes(),
-        }
+        if "features" in options:
+            known = None if self.others is None else _corpus_hash(self.others)
+            options["features"] |= {"other_text": known}
+        return {**options, "text": _corpus_hash(self.corpus), "fonts": self.fonts.hashes()}
 
     def length_hint(self, index: int) -> int:
         """Return about how many characters a sample has; all samples but blocks are alike."""
@@ -195,7 +216,7 @@ class PageEngine:
             images=(encode_png(made.image, f"{self.name}-{index}.png"),),
             kind="document",
             language=self.options.language,
-            format="text",
+            format="markdown" if self.options.target == "markdown" else "text",
             text=made.text,
             words=made.words,
             source=made.source,
@@ -218,18 +239,50 @@ class PageEngine:
         style = draw_page_style(rng, self._choices(self.options.columns))
         passage = self._passages[index % len(self._passages)] if self._passages else None
         paragraphs, source = self._draw_text(rng, _capacity(style, cjk=self._cjk), passage)
-        text = "".join(paragraphs)
+        features, own = self.options.features, paragraphs
+        paragraphs, setter = self._mixed(own, self._furniture(style), rng)
+        text = "".join(own)
         text += text.upper() if style.heading.capitals else ""
-        faces = draw_faces(rng, self.fonts, text + furniture_characters(style))
+        if setter.second is not None:
+            text += "".join(p for p in words_of("".join(paragraphs)) if not is_of_second(p, setter))
+        faces = draw_faces(rng, self.fonts, text + self._furniture(style))
         if self.fonts.missing(faces.body, bullets(style)):
             style = replace(style, list_marker=PLAIN_BULLET)
-        setter = Typesetter(self.fonts)
-        writer = Writer(style, faces, paragraphs, rng=rng, cjk=self._cjk)
-        page = Composer(style, writer, setter, rng).compose()
+        writer = Writer(
+            style, faces, paragraphs, rng=rng, cjk=self._cjk, features=features, own=own
+        )
+        page = Composer(style, writer, setter, rng, features).compose()
         meta = _describe(style, faces)
+        if setter.second is not None:
+            meta["second_font"] = f"{setter.second.family} {setter.second.style}"
+        if features.script and self._cjk:
+            meta["script"] = script_of("".join(own))
         if passage is not None:
             meta["paragraphs"] = [passage.start, passage.start + len(paragraphs)]
         return self._drawn(page, setter, source, meta)
+
+    def _furniture(self, style: PageStyle) -> str:
+        return furniture_characters(style, self.options.features, cjk=self._cjk)
+
+    def _mixed(
+        self, paragraphs: list[str], furniture: str, rng: np.random.Generator
+    ) -> tuple[list[str], Typesetter]:
+        """Return a page's paragraphs, perhaps with words of the other script, and who sets them."""
+        setter = Typesetter(self.fonts)
+        if self.others is None or rng.random() >= self.options.features.mixed:
+            return paragraphs, setter
+        start = int(rng.integers(len(self.others.paragraphs)))
+        others = [clean_text(part.text) for part in self.others.paragraphs[start : start + 12]]
+        mixed = mix_in(paragraphs, [text for text in others if text] or ["-"], rng, cjk=self._cjk)
+        setter.second_is_cjk = not self._cjk
+        letters = {
+            character
+            for character in "".join(mixed) + furniture
+            if not character.isspace() and is_of_second(character, setter)
+        }
+        if letters:
+            setter.second = draw_faces(rng, self.fonts, "".join(sorted(letters))).body
+        return mixed, setter
 
     def _tile(self, rng: np.random.Generator) -> Drawn:
         """Return a few lines of a paragraph as they stand in a column."""
@@ -271,10 +324,17 @@ class PageEngine:
     ) -> Drawn:
         if sum(len(line.words) for line in page.lines()) < FEWEST_WORDS:
             raise Reject("nothing fits on the page")
-        image, words = draw_page(page, setter)
+        features, target = self.options.features, self.options.target
+        is_markdown = target == "markdown"
+        unread = {"furniture"} if is_markdown and not features.keep_furniture else ()
+        image, words = draw_page(page, setter, unread)
         roles = Counter(paragraph.role for paragraph in page.paragraphs)
         meta |= {"blocks": dict(sorted(roles.items())), "lines": len(list(page.lines()))}
-        return Drawn(image, page_text(page, self.options.target), tuple(words), source, meta)
+        if is_markdown:
+            text = page_markdown(page, features.table_markup, furniture=features.keep_furniture)
+        else:
+            text = page_text(page, target)
+        return Drawn(image, text, tuple(words), source, meta)
 
     @property
     def _cjk(self) -> bool:
@@ -314,6 +374,14 @@ class PageEngine:
 def build_page_engine(config: PageConfig) -> PageEngine:
     """Return the engine of a configuration: a module's function, so that workers can call it."""
     return PageEngine.from_config(config)
+
+
+def _corpus_hash(corpus: TextCorpus) -> dict[str, Any]:
+    """Return what a corpus is known by."""
+    digest = hashlib.sha256()
+    for paragraph in corpus.paragraphs:
+        digest.update(f"{paragraph.source}\0{paragraph.text}\n".encode())
+    return {"paragraphs": len(corpus.paragraphs), "sha256": digest.hexdigest()}
 
 
 def _capacity(style: PageStyle, *, cjk: bool) -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from vary.data.engines.page.compose import ComposedPage, PlacedLine
+from vary.data.engines.page.placed import ComposedPage, PlacedLine
 
-Target = Literal["lines", "paragraphs"]
+Target = Literal["lines", "paragraphs", "markdown"]
 
 
 def page_text(page: ComposedPage, target: Target) -> str:
@@ -15,7 +15,8 @@ def page_text(page: ComposedPage, target: Target) -> str:
         page: what was drawn.
         target: ``lines``: one visual line per line, hyphens kept, a blank line between
             paragraphs; ``paragraphs``: one paragraph per line, line breaks and the hyphens that
-            they brought taken back. Items of a list follow each other without a blank line.
+            they brought taken back. Items of a list follow each other without a blank line. A
+            row of a table is a line, its cells one after the other. Footnotes stand after all text.
     """
     parts: list[str] = []
     for paragraph in page.paragraphs:
@@ -23,7 +24,7 @@ def page_text(page: ComposedPage, target: Target) -> str:
             continue
         if parts:
             parts.append("\n" if paragraph.tight else "\n\n")
-        if target == "lines":
+        if target == "lines" or paragraph.role == "table":
             parts.append("\n".join(line.text for line in paragraph.lines))
         else:
             parts.append(joined_text(paragraph.lines))

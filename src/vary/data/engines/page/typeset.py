@@ -23,12 +23,16 @@ class TextStyle:
         size_px: em size on the page.
         color: RGB, 0-255.
         tracking_px: extra space after each character, for letter-spaced headings.
+        rise_px: how far above the baseline it stands, for the marks of notes.
+        note: number of the footnote whose mark it is; 0: none.
     """
 
     face: FontFace
     size_px: float
     color: Color = (0, 0, 0)
     tracking_px: float = 0.0
+    rise_px: float = 0.0
+    note: int = 0
 
 
 class FontLoader(Protocol):
@@ -45,9 +49,13 @@ class Typesetter:
 
     Attributes:
         fonts: where faces are loaded from.
+        second: draws the words of the other script; None: the page has one face for all.
+        second_is_cjk: that script is Chinese; else it is Latin.
     """
 
     fonts: FontLoader
+    second: FontFace | None = None
+    second_is_cjk: bool = False
     _loaded: dict[tuple[FontFace, float], ImageFont.FreeTypeFont] = field(default_factory=dict)
     _widths: dict[tuple[str, TextStyle], float] = field(default_factory=dict)
 

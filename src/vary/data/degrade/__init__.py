@@ -1,0 +1,1 @@
+"""Degradation: what print, paper, scanner and compression do to a drawn page."""
