@@ -214,7 +214,13 @@ class LatexEngine:
             text=text,
             source="; ".join(dict.fromkeys(block.source for block in blocks)),
             meta=json.dumps(
-                {"kind": kind, "template": template.name, "tables": look.table_style, "page": page},
+                {
+                    "kind": kind,
+                    "template": template.name,
+                    "tables": look.table_style,
+                    "page": page,
+                    **self._document(index),
+                },
                 sort_keys=True,
             ),
         )
@@ -227,6 +233,11 @@ class LatexEngine:
     def _part(self, index: int) -> Material:
         passages = self.options.passages
         return self._material.passage(index % passages, passages) if passages else self._material
+
+    def _document(self, index: int) -> dict[str, str]:
+        """Return the passage that a sample is made of, as evaluation resamples by documents."""
+        passages = self.options.passages
+        return {"document": f"passage {index % passages}"} if passages else {}
 
     def _font_commands(self, blocks: list[Block], rng: np.random.Generator) -> str:
         """Return what chooses Chinese fonts, by their files."""

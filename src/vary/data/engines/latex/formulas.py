@@ -137,8 +137,9 @@ def _without_second_mark(line: list[str]) -> list[str]:
 def _without_space_wish(tokens: list[str]) -> list[str]:
     r"""Return what follows `\\` without its star and its `[2pt]`."""
     reader = TokenReader(tokens)
-    reader.take("*")
-    if reader.peek() in {"[", " "}:
+    if reader.peek() == "*":
+        reader.next()
+    if reader.peek() == "[":  # right behind it: after a space amsmath takes it for a bracket
         reader.optional()
     return reader.rest()
 

@@ -77,7 +77,7 @@ MATH_ALIASES = {
     "rm": "mathrm", "bf": "mathbf", "it": "mathit", "sf": "mathsf", "tt": "mathtt",
     "cal": "mathcal", "Bbb": "mathbb", "frak": "mathfrak", "bold": "mathbf", "symup": "mathrm",
     "symbf": "mathbf", "symbfit": "bm", "mathbfit": "bm", "textless": "lt", "hdots": "dots",
-    "textperiodcentered": "cdot", "uppi": "pi", "upmu": "mu",
+    "textperiodcentered": "cdot", "uppi": "pi", "nicefrac": "tfrac", "sfrac": "tfrac", "upmu": "mu",
 }  # fmt: skip
 # Of the aliases, those that hold until the end of their group, without an argument.
 MATH_SWITCHES = frozenset(("rm", "bf", "it", "sf", "tt", "cal"))
@@ -172,6 +172,7 @@ STYLE_COMMANDS = {
     "path": "code",
     "url": "code", "nolinkurl": "code", "defn": "italic", "define": "italic",
     "index": "drop", "resp": "code", "file": "code", "cmd": "command", "cs": "command",
+    "myindex": "",
     "paragraph": "bold", "subparagraph": "bold", "num": "", "textquote": "quote",
 }  # fmt: skip
 STYLE_DECLARATIONS = {
@@ -230,13 +231,17 @@ TEXT_DROPPED = {
     "markright": "m", "addtocontents": "mm", "captionsetup": "om", "phantomcaption": "", "D": "m",
     "columnbreak": "", "endinput": "", "titlebreak": "", "CalculatorVideos": "m", "rule": "omm",
     "includegraphics": "*oom", "hypersetup": "m", "eoce": "m", "makeindex": "", "printindex": "",
-    "printbibliography": "o", "hfuzz": "", "displaybreak": "o", "setstretch": "m", "balance": "",
+    "printbibliography": "o", "hfuzz": "", "displaybreak": "o", "setstretch": "m",
+    "balance": "", "capstart": "",
     "listfiles": "", "itemsep": "", "hline": "", "xspace": "",
 }  # fmt: skip
 # References -> what stands before their number.
 REFERENCES = {
     "ref": "", "eqref": "(", "pageref": "", "vref": "", "cref": "Section", "Cref": "Section",
     "autoref": "Section", "nameref": "Section", "olref": "Section", "subref": "(", "hyperref": "",
+    "figurevref": "Figure", "tablevref": "Table", "exampleref": "Example",
+    "sectionref": "Section",
+    "subsectionref": "Section", "chapterref": "Chapter", "thmref": "Theorem",
     "cite": "[", "citep": "[", "citet": "[", "citealp": "[", "citeauthor": "[", "parencite": "[",
     "textcite": "[", "autocite": "[", "upcite": "[", "supercite": "[", "citeyear": "[",
 }  # fmt: skip

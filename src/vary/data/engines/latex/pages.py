@@ -221,7 +221,8 @@ def runs_markdown(atoms: Sequence[Atom]) -> str:
     for atom in atoms:
         if atom.kind == "text":
             for place, (text, new) in enumerate(atom.segments):
-                space = " " if atom.space_before and place == 0 else ""
+                is_apart = atom.space_before and place == 0 and not out.endswith("\n")
+                space = " " if is_apart else ""
                 out, style = _styled(out, style, new, space, text)
             continue
         out = _close(out, style)

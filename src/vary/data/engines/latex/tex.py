@@ -147,7 +147,7 @@ class Tex:
         with tempfile.TemporaryDirectory(prefix="run-", dir=self._home.name) as name:
             folder = Path(name)
             (folder / f"{JOB}.tex").write_text(shared + rest, encoding="utf-8")
-            code = self._run([*options, f"{JOB}.tex"], folder)
+            code = self._run([*options, f"{JOB}.tex"], folder, self.limits)
             log = _read_start(folder / f"{JOB}.log")
             pdf = folder / f"{JOB}.pdf"
             if code != 0 or re.search(r"^! ", log, re.MULTILINE):
@@ -162,9 +162,11 @@ class Tex:
         key = hashlib.sha256(shared.encode()).hexdigest()[:16]
         if key not in self._formats:
             folder = Path(self._home.name) / key
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             (folder / f"{JOB}.tex").write_text(f"{shared}\n\\dump\n", encoding="utf-8")
-            code = self._run(["-ini", f"-jobname={JOB}", "&pdflatex", f"{JOB}.tex"], folder)
+            code = self._run(
+                ["-ini", f"-jobname={JOB}", "&pdflatex", f"{JOB}.tex"], folder, Limits()
+            )
             made = folder / f"{JOB}.fmt"
             if code != 0 or not made.is_file():
                 failure = _failure(code, _read_start(folder / f"{JOB}.log"))
@@ -175,7 +177,7 @@ class Tex:
             self._formats[key] = made
         return self._formats[key]
 
-    def _run(self, arguments: Sequence[str], folder: Path) -> int:
+    def _run(self, arguments: Sequence[str], folder: Path, limits: Limits) -> int:
         """Run TeX in a folder and return its exit status, negative for a signal."""
         command = [
             str(self.program), "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error",
@@ -189,10 +191,10 @@ class Tex:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_limiter(self.limits),  # noqa: PLW1509 - it only sets limits
+            preexec_fn=_limiter(limits),  # noqa: PLW1509 - it only sets limits
         ) as process:
             try:
-                return process.wait(self.limits.seconds * _CLOCK)
+                return process.wait(limits.seconds * _CLOCK)
             except subprocess.TimeoutExpired:
                 return -signal.SIGXCPU
             finally:
