@@ -13,9 +13,9 @@ from vary.data.engines.base import Reject, make_sample
 from vary.data.engines.pdf import inventory as inventories
 from vary.data.engines.pdf.config import PdfConfig
 from vary.data.engines.pdf.engine import build_pdf_engine
-from vary.data.inspect import verify_set
 from vary.data.recipe import build_value
 from vary.data.shards import Run, generate, iterate_set, read_rejects
+from vary.data.verifying import verify_set
 from vary.errors import InputError, VaryError
 
 from .conftest import SENTENCES

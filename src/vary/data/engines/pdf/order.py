@@ -296,11 +296,9 @@ def _bands(segments: list[Segment]) -> list[list[list[Segment]]] | None:
 
 
 def _candidates(boxes: np.ndarray, em: float) -> np.ndarray:
-    """Return where a gutter may be: just right of a segment and left of another."""
-    right = boxes[:, 2] + 0.4 * em
-    left = boxes[:, 0] - 0.4 * em
-    places = np.concatenate([right, left])
-    places = places[(places > boxes[:, 0].min()) & (places < boxes[:, 2].max())]
+    """Return where a gutter may be: just right of a segment."""
+    places = boxes[:, 2] + 0.4 * em
+    places = places[places < boxes[:, 2].max()]
     return np.unique(np.round(places / (0.3 * em))) * (0.3 * em)
 
 

@@ -25,9 +25,8 @@ except ImportError:  # not on Windows: there only the clock ends a page
     resource = None  # type: ignore[assignment]
 
 MIB = 1 << 20
-# Glyphs and pictures that MuPDF keeps; they are thrown away only where they are many, since
-# documents of one publisher share fonts by their content, and pages come back.
-STORE_MIB = 64
+# What MuPDF keeps of glyphs and pictures (256 MiB at most) is thrown away after so many documents.
+SHRINK_AFTER = 32
 COLLECT_AFTER = 64
 DAMAGED, ENCRYPTED = "damaged document", "encrypted document"
 
@@ -38,6 +37,7 @@ class Documents:
     def __init__(self) -> None:
         self._key: tuple[Any, ...] = ()
         self._document: Any = None
+        self._closed = 0
 
     def open(self, path: str, offset: int | None, size: int, sha256: str) -> Any:
         """Return a document.
@@ -65,10 +65,9 @@ class Documents:
             with suppress(Exception):
                 self._document.close()
             self._document = None
-            tools = require("pymupdf", extra="pdf").TOOLS
-            size = tools.store_size  # a method or a property, by version
-            if (size() if callable(size) else size) > STORE_MIB * MIB:
-                tools.store_shrink(100)
+            self._closed += 1
+            if self._closed % SHRINK_AFTER == 0:
+                require("pymupdf", extra="pdf").TOOLS.store_shrink(100)
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
