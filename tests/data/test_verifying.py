@@ -1,4 +1,7 @@
+"""Each kind of damage to a set is found, and named with its place."""
+
 import hashlib
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -6,20 +9,16 @@ from functools import partial
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from vary.data.engines.blank.engine import BlankConfig, build_blank_engine
 from vary.data.engines.page.engine import PageConfig, build_page_engine
-from vary.data.inspect import (
-    contact_sheet,
-    decode,
-    draw_sample,
-    set_stats,
-    some_samples,
-    verify_set,
-)
+from vary.data.decoding import decode
 from vary.data.manifest import read_manifest
-from vary.data.schema import EncodedImage, Word, read_samples, write_samples
+from vary.data.schema import EncodedImage, Message, Word, read_samples, write_samples
 from vary.data.shards import Run, generate
-from vary.errors import InputError, VaryError
+from vary.data.verifying import MAX_PROBLEMS_PER_SHARD, verify_set
+from vary.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -46,44 +45,6 @@ def rewrite(folder, change):
 
 def test_a_sound_set_has_no_problems(made):
     assert list(verify_set(made)) == []
-
-
-def test_stats_count_what_is_there(made):
-    stats = set_stats(made)
-    samples = some_samples(made, 0, 100)
-    assert (stats.count, stats.samples, stats.images) == (5, 5, 5)
-    assert stats.characters == sum(len(sample.text) for sample in samples)
-    assert stats.words == sum(len(sample.words) for sample in samples)
-    assert stats.kinds == {"document": 5}
-    assert stats.languages == {"en": 5}
-    assert json.loads(json.dumps(stats.as_dict())) == stats.as_dict()
-
-
-def test_a_sheet_shows_all_samples(made):
-    samples = some_samples(made, 1, 4)
-    assert [sample.id for sample in samples] == [f"page/2/{index}" for index in (1, 2, 3, 4)]
-    assert contact_sheet(samples).width > contact_sheet(samples[:1]).width
-    with pytest.raises(VaryError, match="no sample to show"):
-        contact_sheet(some_samples(made, 5, 4))
-
-
-def test_boxes_are_drawn_around_the_words(made):
-    sample = some_samples(made, 0, 1)[0]
-    plain = np.asarray(draw_sample(sample, boxes=False))
-    boxed = np.asarray(draw_sample(sample))
-    assert plain.shape == boxed.shape
-    changed = (plain != boxed).any(2)
-    word = sample.words[0]
-    assert changed[word.y0 - 1, word.x0 : word.x1].all()
-    # The ink of the word itself stays as it is.
-    assert not changed[word.y0 : word.y1, word.x0 : word.x1].any()
-    with pytest.raises(VaryError, match="has 1 images, number 3"):
-        draw_sample(sample, image=3)
-
-
-def test_a_broken_image_is_named():
-    with pytest.raises(InputError, match=r"a\.png: cannot be decoded"):
-        decode(EncodedImage(b"no image", "a.png", 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -130,3 +91,8 @@ def test_unfinished_sets_and_wrong_counts_are_found(copy):
     problems = "\n".join(verify_set(copy))
     assert "unfinished: 2 of 9" in problems
     assert "holds 3 samples, the manifest says 2" in problems
+
+
+def test_a_broken_image_is_named():
+    with pytest.raises(InputError, match=r"a\.png: cannot be decoded"):
+        decode(EncodedImage(b"no image", "a.png", 1, 1))
