@@ -9,7 +9,7 @@ from vary.data.engines.page.features import RuleStyle
 from vary.data.engines.page.table import Table
 
 # Characters that a table's numbers and captions need beside the text's.
-TABLE_CHARACTERS = "0123456789.,%$±–-():/TableFig表"
+TABLE_CHARACTERS = "0123456789.,%$±-():/TableFig表"
 MAX_ROWS = 12
 _CLAUSES = re.compile(r"[\s，。、；：！？（）《》“”‘’「」『』—…·,.;:!?()\[\]]+")
 
@@ -97,7 +97,7 @@ class TableTexts:
         rng: np.random.Generator, cells: list[list[str]], kinds: Sequence[str]
     ) -> None:
         """Empty a few cells, or write a dash into them."""
-        dash = ("", "–", "-")[int(rng.integers(3))]
+        dash = "" if rng.random() < 0.4 else "-"
         for row in cells:
             for at in range(1, len(kinds)):
                 if rng.random() < 0.12:
@@ -122,7 +122,7 @@ def _numbers(rng: np.random.Generator, rows: int) -> tuple[str, list[str]]:
         ("c", lambda at: f"{small[at]:.1f} ± {small[-at - 1] / 20:.1f}"),
         ("c", lambda at: f"{int(small[at])}"),
         ("r", lambda at: f"{'-' if small[at] < 35 else ''}{small[at] / 10:.3f}"),
-        ("c", lambda at: f"{int(small[at])}–{int(small[at]) + 1 + at}"),
+        ("c", lambda at: f"{int(small[at])}-{int(small[at]) + 1 + at}"),
         ("r", lambda at: f"({values[at]:,.0f})" if small[at] < 25 else f"{values[at]:,.0f}"),
     )
     align, write = kinds[int(rng.integers(len(kinds)))]
