@@ -26,7 +26,8 @@ def test_a_table_is_read_and_written():
 @pytest.mark.parametrize(
     ("given", "letters"),
     [
-        ("lcr", "lcr"), ("|p{3cm}|X|", "|l|l|"), ("*{3}{c|}", "c|c|c|"), ("@{}l>{\\bfseries}c", "lc"),
+        ("lcr", "lcr"), ("|p{3cm}|X|", "|l|l|"), ("*{3}{c|}", "c|c|c|"),
+        ("@{}l>{\\bfseries}c", "lc"),
         ("D{.}{.}{2}S[table-format=1]", "rr"), ("m {2cm} l", "ll"),
     ],
 )  # fmt: skip

@@ -84,6 +84,6 @@ def test_without_tex_the_packages_are_named(monkeypatch):
 
 
 def test_the_first_error_of_a_log():
-    log = "This is pdfTeX\n! Undefined control sequence.\n<x> \nl.12 \\foo\n          bar\n! Second.\n"
+    log = "pdfTeX\n! Undefined control sequence.\n<x> \nl.12 \\foo\n          bar\n! Second.\n"
     assert first_error(log) == "Undefined control sequence. l.12 \\foo"
     assert first_error("all is well") == ""

@@ -267,6 +267,7 @@ class _FormulaReader:
 
     def _environment(self, command: str) -> list[str]:
         name = "".join(self._reader.argument())
+        name = "aligned" if name == "split" else name  # which stands in an equation only
         if name not in MATH_ENVIRONMENTS:
             raise UnusableError(f"unknown in formulas: {name}")
         if command == "end":

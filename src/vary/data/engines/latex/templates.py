@@ -140,7 +140,9 @@ _MACROS = r"""
 \newcommand\VI[3]{\(\V{#1}#3\V{#2}\)}
 \newcommand\VT[4]{\par\sbox\Vbox{#3}%
   \ifdim\wd\Vbox>\linewidth\sbox\Vbox{\footnotesize\setlength\tabcolsep{3pt}#3}\fi
-  \ifdim\wd\Vbox>\linewidth\else\ifdim\dimexpr\ht\Vbox+\dp\Vbox\relax>.8\textheight\else
+  \ifdim\wd\Vbox>\linewidth\ifdim.66\wd\Vbox>\linewidth\else
+    \sbox\Vbox{\resizebox{\linewidth}{!}{\usebox\Vbox}}\fi\fi
+  \ifdim\wd\Vbox>\dimexpr\linewidth+.1pt\relax\else\ifdim\dimexpr\ht\Vbox+\dp\Vbox\relax>.8\textheight\else
   \par\addvspace{\medskipamount}\noindent
   \begin{minipage}{\linewidth}\parindent=0pt\centering#2\noindent\hbox{\V{#1}\usebox\Vbox}\par#4\end{minipage}%
   \par\addvspace{\medskipamount}\fi\fi}
@@ -243,7 +245,7 @@ def shared_preamble(template: Template, language: str) -> str:
     lines += [
         r"\usepackage{amsmath}",
         FONTS[template.fonts],
-        r"\usepackage{amssymb,mathrsfs,bm,array,booktabs,multirow,xcolor,fancyhdr,geometry}",
+        r"\usepackage{amssymb,mathrsfs,bm,array,booktabs,multirow,xcolor,fancyhdr,geometry,graphicx}",
     ]
     if language == "en":
         lines.append(r"\input glyphtounicode \pdfgentounicode=1 ")

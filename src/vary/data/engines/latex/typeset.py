@@ -235,11 +235,9 @@ class _Writer:
             if run.kind == "text":
                 space = self._words(run, block, space, out)
             else:
-                out.append(
-                    (" " if space and run.kind == "inline" else "")
-                    + self._formula(run, block, space)
-                )
-                space = False
+                gap = " " if space and run.kind == "inline" else ""
+                out.append(gap + self._formula(run, block, space))
+                space = run.kind == "display"  # also where it is left out, as too wide
         return "".join(out)
 
     def _words(self, run: Run, block: int, space: bool, out: list[str]) -> bool:
