@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from vary.cli.data import _generate_with_progress, _range, _report
+from vary.cli.data.making import generate_with_progress, report
+from vary.cli.data.options import number_range
 
 SHARD_SIZE = 128
 
@@ -59,7 +60,7 @@ def pdf(
         language=language,  # type: ignore[arg-type] # checked by PdfConfig, which names what is
         target=target,  # type: ignore[arg-type]     # allowed
         long_side_px=_range(long_side_px, "--long-side-px"),
-        dpi=None if dpi is None else _range(dpi, "--dpi"),
+        dpi=None if dpi is None else number_range(dpi, "--dpi"),
         image=image,  # type: ignore[arg-type]
         quality=quality,
         order=order,  # type: ignore[arg-type]
@@ -75,4 +76,4 @@ def pdf(
     build = partial(build_pdf_engine, config)
     number = len(build()) if count is None else count
     run = Run(out, number, seed, shard_size, workers)
-    _report(_generate_with_progress(build, run), out)
+    report(generate_with_progress(build, run), out)

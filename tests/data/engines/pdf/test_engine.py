@@ -259,3 +259,20 @@ def test_ten_thousand_pages_cost_little_memory(pymupdf, options, tmp_path):
     with pathlib.Path(status).open(encoding="utf-8") as file:
         peak_kib = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
     assert peak_kib < 400 * 1024
+
+
+def test_the_command_makes_a_set_of_all_pages(library, cache, tmp_path):
+    import typer
+    from typer.testing import CliRunner
+
+    from vary.cli.data_pdf import pdf
+
+    app = typer.Typer()
+    app.command()(pdf)
+    arguments = [str(library), "--out", str(tmp_path / "set"), "--seed", "1"]
+    arguments += ["--min-characters", "20", "--cache", str(cache), "--target", "paragraphs"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "12 samples" in result.output
+    assert "1 dropped: encrypted document" in result.output
+    assert len(list(iterate_set(tmp_path / "set"))) == 12
