@@ -59,7 +59,7 @@ def pdf(
         sources=tuple(sources),
         language=language,  # type: ignore[arg-type] # checked by PdfConfig, which names what is
         target=target,  # type: ignore[arg-type]     # allowed
-        long_side_px=_range(long_side_px, "--long-side-px"),
+        long_side_px=number_range(long_side_px, "--long-side-px"),
         dpi=None if dpi is None else number_range(dpi, "--dpi"),
         image=image,  # type: ignore[arg-type]
         quality=quality,
