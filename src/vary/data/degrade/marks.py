@@ -11,6 +11,9 @@ from PIL import Image, ImageFilter
 
 from vary.data.degrade.warp import smooth_noise
 
+# Side of the squares in which the lightest tone is the paper's: larger than letters.
+PAPER_BLOCK_PX = 32
+
 
 def thicken(image: Image.Image, width_px: int, share: float = 1.0) -> Image.Image:
     """Return an image whose dark strokes are `width_px` - 1 px wider; `share` mixes it in."""
@@ -119,20 +122,38 @@ def sprinkle(image: Image.Image, rng: np.random.Generator, per_megapixel: float)
 
 
 def as_fax(image: Image.Image, threshold: float) -> Image.Image:
-    """Return an image in black and white alone.
+    """Return an image in black and white alone, by what paper and ink are around each place.
 
     Args:
-        image: the page.
-        threshold: where between the darkest and the commonest tone white begins, 0 to 1.
+        image: the page; light ink on dark paper stays light.
+        threshold: where between ink and paper white begins, 0 to 1.
     """
-    grey = image.convert("L")
-    paper = int(np.argmax(grey.histogram()))
-    tones = np.asarray(grey)
-    low, high = int(tones.min()), int(tones.max())
-    ink = low if paper - low >= high - paper else high  # light ink on dark paper
-    level = ink + (paper - ink) * threshold
-    table = [255 if value > level else 0 for value in range(256)]
-    return grey.point(table).convert(image.mode)
+    tones = np.asarray(image.convert("L"), np.float32)
+    # Paper covers more than half of any page; the commonest tone may be the ink's, in uneven light.
+    is_dark = float(np.median(tones)) < 128
+    tones = 255 - tones if is_dark else tones
+    paper = _local_paper(tones)
+    depth = paper - tones
+    # Ink is what is more than half as dark as the darkest; its mean is safe from single specks.
+    ink = depth[depth > depth.max() / 2].mean()
+    is_white = depth < ink * np.float32(1 - threshold)
+    made = np.where(is_white != is_dark, 255, 0).astype(np.uint8)
+    return Image.fromarray(made).convert(image.mode)
+
+
+def _local_paper(tones: np.ndarray) -> np.ndarray:
+    """Return the tone of the paper around each place, (H, W): the lightest, smoothed."""
+    height, width = tones.shape
+    rows, columns = -(-height // PAPER_BLOCK_PX), -(-width // PAPER_BLOCK_PX)
+    padded = np.pad(
+        tones,
+        ((0, rows * PAPER_BLOCK_PX - height), (0, columns * PAPER_BLOCK_PX - width)),
+        mode="edge",
+    )
+    blocks = padded.reshape(rows, PAPER_BLOCK_PX, columns, PAPER_BLOCK_PX)
+    lightest = np.quantile(blocks, 0.9, axis=(1, 3)).astype(np.uint8)
+    smooth = Image.fromarray(lightest).filter(ImageFilter.GaussianBlur(1))
+    return np.asarray(smooth.resize((width, height), Image.Resampling.BILINEAR), np.float32)
 
 
 def as_jpeg(image: Image.Image, quality: int) -> tuple[Image.Image, bytes]:
