@@ -6,6 +6,7 @@ two characters would change how lines break, so that marks stand only at the end
 in formulas; where a stretch of text begins and ends follows from its neighbours.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,7 @@ _ESCAPES = {
 }  # fmt: skip
 _CODE_ESCAPES = {"'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": "-{}"}
 _FONTS = {"bold": r"\textbf", "italic": r"\emph", "code": r"\texttt"}
+_APOSTROPHE = re.compile("(?<=[A-Za-z])’(?=[A-Za-z ])")
 # A cell with more characters is set as a paragraph.
 _WIDE_CELL = 34
 
@@ -296,8 +298,10 @@ class _Writer:
 
 
 def _styled(text: str, style: Style) -> str:
+    """Return Chinese text as TeX; an apostrophe in a Latin word is not set as a wide quote."""
     font = _FONTS.get(style, "")
-    return f"{font}{{{escape(text, style)}}}" if font else escape(text)
+    written = _APOSTROPHE.sub("'", escape(text, style))
+    return f"{font}{{{written}}}" if font else written
 
 
 def _item_label(style: str, number: int) -> str:
