@@ -115,25 +115,32 @@ class Worker(Peer):
     python: str = sys.executable
 
     def _read(self, prompts: Sequence[Any], folder: Path) -> Iterator[dict[str, Any]]:
-        if not prompts:
-            return
+        process: Any = None
+        for prompt in prompts:
+            process = process or self._start()
+            process.stdin.write(str(folder / prompt.images[0]) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+            if not line:  # this page has killed it: the next one gets another
+                status = process.wait()
+                process = None
+                yield {"answer": None, "reason": f"its process died (status {status})"}
+                continue
+            self.peak_mb = max(self.peak_mb, peak_of(process.pid))
+            yield json.loads(line)
+        if process:
+            process.stdin.close()
+            process.wait()
+
+    def _start(self) -> Any:
+        """Return the process, its model loaded."""
         command = [self.python, str(Path(__file__).resolve()), "--serve", self.name]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         process = subprocess.Popen(command, text=True, encoding="utf-8", **pipes)
-        assert process.stdin is not None
         assert process.stdout is not None
-        try:
-            if process.stdout.readline() != WARM_UP:
-                raise SystemExit(f"{self.name} does not start; see above")
-            for prompt in prompts:
-                process.stdin.write(str(folder / prompt.images[0]) + "\n")
-                process.stdin.flush()
-                told = json.loads(process.stdout.readline())
-                self.peak_mb = max(self.peak_mb, peak_of(process.pid))
-                yield told
-        finally:
-            process.stdin.close()
-            process.wait()
+        if process.stdout.readline() != WARM_UP:
+            raise SystemExit(f"{self.name} does not start; see above")
+        return process
 
 
 @dataclass
@@ -151,6 +158,9 @@ class Tesseract(Peer):
         for prompt in prompts:
             image = folder / prompt.images[0]
             if self.from_pdf:
+                if not image.with_suffix(".pdf").is_file():
+                    yield {"answer": None, "reason": "no PDF lies beside the picture"}
+                    continue
                 image = self._drawn(image)
             language = TESSERACT_LANGUAGES.get(prompt.groups.get("language", ""), "eng")
             command = ["tesseract", str(image), "-", "-l", language]
@@ -177,10 +187,8 @@ class Tesseract(Peer):
         return process.returncode, texts[0], texts[1].strip()
 
     def _drawn(self, image: Path) -> Path:
-        """Return a picture of the PDF beside an image; the image itself where there is none."""
+        """Return a picture of the PDF beside an image."""
         pdf = image.with_suffix(".pdf")
-        if not pdf.is_file():
-            return image
         import pypdfium2  # noqa: PLC0415
 
         drawn = Path(self.scratch.name) / f"{image.stem}.png"

@@ -73,6 +73,20 @@ def test_what_is_not_answered_is_told(tmp_path):
     assert found[2].answer == ""  # an empty text is an answer
 
 
+def test_odd_values_beside_an_answer(tmp_path):
+    rows = [{"id": "7", "answer": "x", "seconds": 10**400, "document": None, "label": "x"}]
+    file = answers(tmp_path, rows)
+    assert [r.seconds for r in file.responses(PROMPTS) if r.answer] == [None]
+    assert file.prompts()[0].document == ""
+
+
+def test_an_id_that_stands_twice_in_one_object(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text('{"7": "x", "7": "y"}', encoding="utf-8")
+    with pytest.raises(InputError, match="stands twice"):
+        AnswerFile.load(file)
+
+
 def test_numbers_are_answers(tmp_path):
     assert texts(answers(tmp_path, [{"id": "7", "answer": 12.5}]))["deep/7"] == "12.5"
 

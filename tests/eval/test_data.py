@@ -101,7 +101,7 @@ def test_pictures_without_a_text_are_named(make_pages):
     ("make", "message"),
     [
         (lambda folder: folder / "nowhere", "no such file or folder"),
-        (lambda folder: folder, r"holds no \.txt files"),
+        (lambda folder: folder, r"holds no \.txt or \.md files"),
     ],
 )
 def test_no_data(make, message, tmp_path):
@@ -129,6 +129,30 @@ def test_meta_gives_documents_languages_and_groups(make_pages):
     assert pages["b"].document == "x/book.pdf"
     assert pages["b"].groups == {"language": "zh"}
     assert pages["c"].document == ""
+
+
+def test_a_name_in_meta_that_two_pages_share_is_of_neither(make_pages):
+    folder = make_pages({"en/1": "one", "zh/1": "two"}, [{"id": "1", "document": "book"}])
+    assert [page.document for page in load_pages(folder)] == ["", ""]
+    meta = [{"id": "en/1", "document": "a"}, {"id": "en/1", "document": "b"}]
+    (folder / "META.json").write_text(json.dumps(meta), encoding="utf-8")
+    with pytest.raises(InputError, match="id 'en/1' comes twice"):
+        load_pages(folder)
+
+
+def test_names_that_are_no_utf8_are_told(make_pages):
+    folder = make_pages({"a": "x"})
+    try:
+        (folder / "caf\udce9.txt").write_text("x", encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(InputError, match="its name is no UTF-8; rename it"):
+        load_pages(folder)
+
+
+def test_a_set_of_another_form_is_refused(generated):
+    with pytest.raises(InputError, match=r"like/7/0: a document in the format text, not a page as"):
+        load_pages(generated, form="markdown")
 
 
 def test_meta_may_lie_above_the_folder(make_pages):
@@ -227,7 +251,7 @@ def test_picture_names_differ_where_ids_do():
     assert all(re.fullmatch(r"[\w.-]{1,100}", name) for name in names)
 
 
-@pytest.mark.parametrize("text", ["{", '{"a": NaN}', '"\xff'])
+@pytest.mark.parametrize("text", ["{", '{"a": NaN}', '"\xff', '{"a": 1e999}', '{"a": 1, "a": 2}'])
 def test_json_that_is_none(text, tmp_path):
     file = tmp_path / "a.json"
     file.write_bytes(text.encode("latin-1"))

@@ -69,6 +69,8 @@ def test_a_broken_line_before_the_end_is_no_torn_end(tmp_path):
         ('{"id": "a"}', "no response"),
         ('{"id": "a", "answer": "", "anwser": ""}', "unknown keys anwser"),
         ("[" * 100_000, "no JSON"),
+        ('{"id": "a", "answer": "", "seconds": 1e999}', "1e999 is too large a number"),
+        ('{"id": "a", "answer": "x", "answer": "y"}', "'answer' stands twice"),
     ],
 )
 def test_bad_lines_are_named(line, message, tmp_path):

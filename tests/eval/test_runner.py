@@ -142,16 +142,62 @@ def test_other_data_in_the_same_folder_is_refused(exact_task, pages, make_pages,
 def test_another_system_of_the_same_name_is_refused(exact_task, pages, tmp_path):
     out = tmp_path / "out"
     run_evaluation(exact_task, pages, [Echo(TEXTS)], out)
-    with pytest.raises(VaryError, match="description echo 1 -> echo 2"):
+    with pytest.raises(VaryError, match="holds answers of echo 1, not of echo 2"):
         run_evaluation(exact_task, pages, [Echo(TEXTS, description="echo 2")], out)
 
 
-def test_changed_pictures_are_seen(exact_task, pages, tmp_path):
+def test_changed_pictures_are_asked_again(exact_task, pages, tmp_path):
+    out = tmp_path / "out"
+    first = run_evaluation(exact_task, pages, [Echo(TEXTS)], out)
+    (pages / "a.png").write_bytes((pages / "b.png").read_bytes())
+    system = Echo(TEXTS)
+    second = run_evaluation(exact_task, pages, [system], out)
+    assert system.asked == ["a"]
+    assert first.data_hash != second.data_hash
+
+
+def test_a_picture_that_was_missing_is_asked_when_it_comes(exact_task, pages, tmp_path):
+    out = tmp_path / "out"
+    picture = (pages / "b.png").read_bytes()
+    (pages / "b.png").unlink()
+    run_evaluation(exact_task, pages, [Echo(TEXTS)], out)
+    (pages / "b.png").write_bytes(picture)
+    system = Echo(TEXTS)
+    evaluation = run_evaluation(exact_task, pages, [system], out)
+    assert system.asked == ["b"]
+    assert evaluation.systems[0].num_missing == 0
+
+
+def test_moved_data_is_the_same_data(exact_task, pages, tmp_path):
     out = tmp_path / "out"
     run_evaluation(exact_task, pages, [Echo(TEXTS)], out)
-    (pages / "a.png").write_bytes((pages / "b.png").read_bytes())
-    with pytest.raises(VaryError, match="under other circumstances"):
-        run_evaluation(exact_task, pages, [Echo(TEXTS)], out)
+    moved = pages.rename(tmp_path / "moved")
+    system = Echo(TEXTS)
+    evaluation = run_evaluation(exact_task, moved, [system], out)
+    assert system.asked == []
+    assert evaluation.picture(evaluation.prompts["a"]) == moved / "a.png"
+
+
+@pytest.mark.parametrize("truth", [None, 5, ["a"]])
+def test_a_truth_of_another_kind_is_named(truth, exact_task, tmp_path):
+    file = tmp_path / "answers.jsonl"
+    file.write_text(json.dumps({"id": "a", "answer": "x", "truth": truth}), encoding="utf-8")
+    answers = AnswerFile.load(file)
+    with pytest.raises(InputError, match=r"the truth of 'a' is .*, task exact wants str"):
+        score_prompts(exact_task, answers.prompts(), FileSystem("file", answers), None)
+
+
+def test_scores_do_not_fall_on_another_run(exact_task, pages, tmp_path):
+    out = tmp_path / "out"
+    run_evaluation(exact_task, pages, [Echo(TEXTS)], out)
+    file = tmp_path / "answers.jsonl"
+    file.write_text('{"id": "a", "answer": "x", "truth": "x"}\n', encoding="utf-8")
+    answers = AnswerFile.load(file)
+    with pytest.raises(VaryError, match="holds an evaluation of other data"):
+        score_prompts(exact_task, answers.prompts(), FileSystem("file", answers), out)
+    system = Echo(TEXTS)
+    run_evaluation(exact_task, pages, [system], out)
+    assert system.asked == []
 
 
 def test_nothing_is_asked_before_all_is_checked(exact_task, pages, tmp_path):

@@ -112,10 +112,37 @@ def test_stopping_ends_what_runs(prompts, tmp_path):
 
 
 def test_a_question_needs_its_place(prompts):
-    CommandSystem("x", "prog {image}").check("ocr", prompts)
-    CommandSystem("x", "prog {image} {prompt}").check("ask", prompts)
+    CommandSystem("x", f"{PYTHON} {{image}}").check("ocr", prompts)
+    CommandSystem("x", f"{PYTHON} {{image}} {{prompt}}").check("ask", prompts)
     with pytest.raises(VaryError, match=r"say where they go with \{prompt\}"):
-        CommandSystem("x", "prog {image}").check("ask", prompts)
+        CommandSystem("x", f"{PYTHON} {{image}}").check("ask", prompts)
+
+
+def test_a_program_that_is_not_there_is_told_at_once(prompts):
+    (system,) = open_systems(["LANG=C tesseract {image}"], SystemOptions())
+    with pytest.raises(VaryError, match=r"there is no program 'C'.*env LANG=C"):
+        system.check("ocr", prompts)
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+def test_what_a_program_leaves_behind_holds_nothing_up(prompts, tmp_path):
+    code = (
+        'import subprocess, sys; print("read"); subprocess.Popen([sys.executable, "-c", '
+        '"import time; time.sleep(20)"], start_new_session=True)'
+    )
+    start = time.monotonic()
+    found = answer(CommandSystem("x", python(code, "{image}")), prompts[:1], tmp_path)
+    assert found["set/a"].answer == "read\n"
+    assert time.monotonic() - start < 15
+
+
+def test_a_program_that_never_stops_printing(prompts, tmp_path, monkeypatch):
+    monkeypatch.setattr("vary.eval.systems.MAX_OUTPUT_BYTES", 2**20)
+    code = 'print("x" * 1000000 * 3, flush=True); import time; time.sleep(20)'
+    start = time.monotonic()
+    found = answer(CommandSystem("x", python(code, "{image}")), prompts[:1], tmp_path)
+    assert found["set/a"].reason == "it printed more than 1 MiB"
+    assert time.monotonic() - start < 15
 
 
 def test_quotes_that_do_not_close():
@@ -133,6 +160,11 @@ def test_a_folder_of_answers(prompts, tmp_path):
     assert found["set/b c"].reason == "no file b c.txt, .md or .json"
     (folder / "a.txt").write_bytes(b"plain \xff")
     assert answer(FolderSystem("x", folder), prompts, tmp_path)["set/a"].answer == "plain \ufffd"
+    (folder / "b c.txt").write_text("whose?", encoding="utf-8")
+    namesake = Prompt("other/b c", (), "", "")
+    told = answer(FolderSystem("x", folder), [*prompts, namesake], tmp_path)
+    assert told["set/b c"].answer is None  # two pages have this name
+    assert told["other/b c"].answer is None
     (folder / "set").mkdir()
     (folder / "set" / "a.txt").write_text("by id", encoding="utf-8")
     assert answer(FolderSystem("x", folder), prompts, tmp_path)["set/a"].answer == "by id"
@@ -208,7 +240,8 @@ def test_specs(tmp_path):
         (["nowhere"], r"'nowhere': no bundled checkpoint \(nano\)"),
         (["nano", "nano"], "two systems are called nano; name them"),
         (["{folder}"], "neither a checkpoint"),
-        (["images=nano"], "cannot be called images"),
+        (["images=nano"], "cannot be called 'images'"),
+        ([" "], "--model is empty"),
         (["prog '{image}"], "quot"),
     ],
 )

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from vary.cli.quiet import settle_torch
+from vary.errors import VaryError
 
 if TYPE_CHECKING:
     from vary.eval.evaluation import Evaluation
@@ -245,13 +246,14 @@ def score(
     grader_url: GraderUrlOption = "",
     grader_model: GraderModelOption = "",
     grader_key: GraderKeyOption = "",
+    runs: Annotated[int, typer.Option(help="How often each answer is graded.")] = 0,
     workers: WorkersOption = 1,
     worst: WorstOption = 12,
 ) -> None:
     """Score any system's answers."""
     from vary.eval.answers import AnswerFile
     from vary.eval.runner import RunOptions, run_evaluation, score_prompts
-    from vary.eval.systems import FileSystem
+    from vary.eval.systems import FileSystem, check_name
     from vary.eval.tasks import build_task
 
     options = {
@@ -262,9 +264,11 @@ def score(
         "grader_url": grader_url,
         "grader_model": grader_model,
         "grader_key": grader_key,
+        "runs": runs,
     }
     chosen = build_task(task, {name: value for name, value in options.items() if value})
     file = AnswerFile.load(answers)
+    check_name(answers.stem)
     system = FileSystem(answers.stem, file)
     with _progress() as watch, TemporaryDirectory() as scratch:
         run = RunOptions(workers, watch=watch)
@@ -299,10 +303,17 @@ def _report(evaluation: "Evaluation", out: Path | None, worst: int, workers: int
     print_table(report, Console())
     if out is not None:
         report_json = json.dumps(report.to_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-        replace_file(out / "report.json", (report_json + "\n").encode())
-        write_html(report, out / "report.html")
+        try:
+            replace_file(out / "report.json", (report_json + "\n").encode())
+            write_html(report, out / "report.html")
+        except OSError as error:
+            raise VaryError(
+                f"{out}: the report cannot be written ({error.strerror}); answers and scores are "
+                "kept: make room, and give the same command again"
+            ) from error
         typer.echo(f"{out / 'report.html'}, {out / 'report.json'}")
     if any(system.num_missing for system in evaluation.systems):
+        typer.echo("missing answers count as the worst; --retry asks again", err=True)
         raise typer.Exit(EXIT_MISSING)
 
 

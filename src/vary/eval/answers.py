@@ -9,6 +9,7 @@ from typing import Any
 from vary.errors import InputError
 from vary.eval.data import read_json
 from vary.eval.records import Prompt, Response, read_json_lines
+from vary.read.inputs import SUFFIXES
 
 # Our own names first; the others are those of the official files (DocVQA: questionId, answer; Fox
 # and GOT: image, answer and label; ChartQA: imgname).
@@ -16,6 +17,7 @@ ID_KEYS = ("id", "questionId", "question_id", "image", "imgname", "image_path")
 ANSWER_KEYS = ("answer", "response", "prediction", "pred", "output", "text")
 TRUTH_KEYS = ("truth", "label", "gt", "ground_truth", "reference", "answers")
 _SHOWN = 5
+_LONGEST_S = 1e9
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ class AnswerFile:
         rows: dict[str, tuple[str, Mapping[str, Any]]] = {}
         strange: list[str] = []
         for given, (place, row) in zip(self.ids(), self.rows, strict=True):
-            prompt_id = known.get(given)
+            # A path to a picture: its name is enough where only one prompt has it.
+            is_path = Path(given).suffix.lower() in SUFFIXES
+            prompt_id = known.get(given) or (known.get(Path(given).name) if is_path else None)
             if prompt_id is None:
                 strange.append(given)
             elif prompt_id in rows:
@@ -108,9 +112,9 @@ class AnswerFile:
             Prompt(
                 id=given,
                 images=_images(row, self.path.parent),
-                prompt=str(row.get("prompt", row.get("question", ""))),
+                prompt=str(row.get("prompt") or row.get("question") or ""),
                 truth=_truth(row, place),
-                document=str(row.get("document", "")),
+                document=str(row.get("document") or ""),
                 groups=row["groups"] if isinstance(row.get("groups"), dict) else {},
             )
             for given, (place, row) in zip(self.ids(), self.rows, strict=True)
@@ -134,8 +138,10 @@ def _response(prompt_id: str, place: str, row: Mapping[str, Any]) -> Response:
     if isinstance(answer, bool) or not isinstance(answer, (str, int, float)):
         kind = "null" if answer is None else type(answer).__name__
         return Response(prompt_id, None, reason or f"`{key}` is no text but {kind}")
-    known = float(seconds) if isinstance(seconds, (int, float)) else None
-    return Response(prompt_id, str(answer), "", known)
+    told = None
+    if isinstance(seconds, (int, float)) and 0 <= seconds < _LONGEST_S:
+        told = float(seconds)
+    return Response(prompt_id, str(answer), "", told)
 
 
 def _id_of(row: Mapping[str, Any], place: str) -> str:

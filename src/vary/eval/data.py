@@ -14,7 +14,7 @@ from vary.data.schema import Sample
 from vary.data.shards import iterate_set
 from vary.errors import InputError
 from vary.eval.metrics.words import contains_chinese
-from vary.eval.records import Prompt, clean_json, clean_text
+from vary.eval.records import Prompt, clean_text, json_value
 from vary.read.inputs import SUFFIXES
 
 META_NAME = "META.json"
@@ -47,7 +47,10 @@ class Page:
 
 
 def load_pages(
-    data: Path, group_by: Iterable[str] = (), suffixes: Sequence[str] = (".txt", ".md")
+    data: Path,
+    group_by: Iterable[str] = (),
+    suffixes: Sequence[str] = (".txt", ".md"),
+    form: str = "text",
 ) -> list[Page]:
     """Return the pages of a data set.
 
@@ -57,15 +60,16 @@ def load_pages(
             or a generated set (`vary data`).
         group_by: keys of the folder's `META.json` by which results are told apart.
         suffixes: of the texts in a folder; the first that is there counts.
+        form: the format that samples of a generated set must have.
 
     Raises:
-        InputError: there is no such data, a picture has no text, two pages share an id, or a key
-            of `group_by` is nowhere in `META.json`.
+        InputError: there is no such data, a picture has no text, two pages share an id, a generated
+            set is none of pages in this form, or a key of `group_by` is nowhere in `META.json`.
     """
     if data.is_file():
         pages = _fox_pages(data)
     elif (data / MANIFEST_NAME).is_file():
-        pages = [_page_of(sample) for sample in iterate_set(data)]
+        pages = [_page_of(sample, form) for sample in iterate_set(data)]
     elif data.is_dir():
         files = [data / name for name in _FOX_PAGES if (data / name).is_file()]
         pages = [page for file in files for page in _fox_pages(file)]
@@ -117,10 +121,10 @@ def read_json(path: Path) -> Any:
     """Return what a JSON file holds, without lone surrogates.
 
     Raises:
-        InputError: it cannot be read, is no JSON, or holds NaN or an infinity.
+        InputError: it cannot be read or is no JSON, see `json_value`.
     """
     try:
-        return clean_json(json.loads(path.read_text("utf-8-sig"), parse_constant=_refuse_constant))
+        return json_value(path.read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except (ValueError, RecursionError) as error:
@@ -132,7 +136,12 @@ def missing_picture(path: Path) -> str:
     return "" if path.is_file() else f"picture {path.name} is missing"
 
 
-def _page_of(sample: Sample) -> Page:
+def _page_of(sample: Sample, form: str) -> Page:
+    if sample.format != form:
+        raise InputError(
+            f"sample {sample.id}: a {sample.kind} in the format {sample.format}, not a page as "
+            f"{form}; take the task that fits this set"
+        )
     paths = _picture_paths(sample)
     if len(paths) != 1:
         raise InputError(
@@ -191,7 +200,15 @@ def _fox_pages(file: Path) -> list[Page]:
 def _folder_pages(folder: Path, suffixes: Sequence[str]) -> list[Page]:
     """Return the pages of a folder: each text, and the picture of its name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
+    strange = next((path for path in files if clean_text(str(path)) != str(path)), None)
+    if strange is not None:
+        raise InputError(f"{clean_text(str(strange))}: its name is no UTF-8; rename it")
     texts, pictures = _by_stem(files, suffixes), _by_stem(files, _PICTURES_FIRST)
+    if not texts:
+        raise InputError(
+            f"{folder}: holds no {' or '.join(suffixes)} files; expected pictures with a text of "
+            "the same name each, a generated set, or Fox's JSON"
+        )
     _check_folder(folder, pictures, texts)
     return [
         Page(
@@ -219,11 +236,6 @@ def _is_note(path: Path) -> bool:
 
 
 def _check_folder(folder: Path, pictures: Mapping[Path, Path], texts: Mapping[Path, Path]) -> None:
-    if not texts:
-        raise InputError(
-            f"{folder}: holds no .txt files; expected pictures with a text of the same name each, "
-            "a generated set, or Fox's JSON"
-        )
     without = sorted(path.name for stem, path in pictures.items() if stem not in texts)
     if without:
         raise InputError(
@@ -259,8 +271,19 @@ def _with_meta(pages: list[Page], data: Path, group_by: tuple[str, ...]) -> list
     folder = data if data.is_dir() else data.parent
     file = next((f for f in (folder / META_NAME, folder.parent / META_NAME) if f.is_file()), None)
     rows = read_json(file) if file else []
-    known = {str(row["id"]): row for row in rows if isinstance(row, dict) and "id" in row}
-    rows = [known.get(page.id) or known.get(Path(page.id).name) or {} for page in pages]
+    named = [(str(row["id"]), row) for row in rows if isinstance(row, dict) and "id" in row]
+    known = dict(named)
+    if len(known) < len(named):
+        twice = next(name for name, count in Counter(n for n, _ in named).items() if count > 1)
+        raise InputError(f"{file}: id {twice!r} comes twice; keep one of them")
+    # A name alone is enough where only one page has it.
+    names = Counter(Path(page.id).name for page in pages)
+    rows = [
+        known.get(page.id)
+        or (known.get(Path(page.id).name) if names[Path(page.id).name] == 1 else None)
+        or {}
+        for page in pages
+    ]
     absent = [key for key in group_by if not any(key in row for row in rows)]
     if absent:
         raise InputError(
@@ -292,7 +315,3 @@ def _with_language(page: Page) -> Page:
         return page
     language = "zh" if contains_chinese(page.truth) else "other"
     return replace(page, groups={**page.groups, "language": language})
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")

@@ -66,8 +66,9 @@ _PASSING = {408, 409, 425, 429}
 
 _NUMBER = r"(?:0?\.\d+|[01](?:\.\d+)?)"
 _WHOLE = re.compile(rf"({_NUMBER})(?:\s*(?:/|out of)\s*1(?:\.0+)?)?")
+_THOUGHTS = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _LABELLED = re.compile(
-    rf"(?:score|grade|correctness|rating)\W{{0,4}}(?:is|of|:|=)?\W{{0,4}}({_NUMBER})(?![\d.]*\d)"
+    rf"(?<![\"'“‘])(?:score|grade|correctness|rating)\W{{0,4}}(?:is|of|:|=)?\W{{0,4}}({_NUMBER})(?![\d.]*\d)"
     r"(?:\s*(/|out of)\s*(\d+(?:\.\d+)?))?",
     re.IGNORECASE,
 )
@@ -198,10 +199,13 @@ class GradeBook:
                 self._grades[grade.id, grade.run] = grade
 
     def find(self, question: Question, run: int) -> Grade | None:
-        """Return the grade of this answer by this grader and rubric, None where there is none."""
+        """Return the grade of this answer by this grader and rubric, None where there is none.
+
+        What an earlier run got no grade for is asked again.
+        """
         grade = self._grades.get((question.id, run))
         known = (self._grader, rubric_hash(), question.hash)
-        if grade is None or (grade.grader, grade.rubric, grade.question) != known:
+        if grade is None or (grade.grader, grade.rubric, grade.question) != known or grade.reason:
             return None
         return grade
 
@@ -390,14 +394,15 @@ def parse_grade(reply: str) -> float | None:
     """Return the grade that a reply gives, None where it gives none for certain.
 
     A number from 0 to 1 alone, such as ``0.5``, ``**0.5**`` or ``0.5/1``; one behind a label, such
-    as ``Score: 0.5`` (the last such label counts); or one in the first line alone. Numbers within
-    sentences are none: they may be of the answer.
+    as ``Score: 0.5`` (the last such label counts); or one alone in a line. Numbers within sentences
+    and in quotes are none: they may be of the answer. Nor are two lines with different numbers.
+    What a model thinks aloud (``<think>``) does not count.
     """
-    text = reply.strip().strip("*_`\"' \t\n")
-    first = text.splitlines()[0].strip("*_`\"' \t.") if text else ""
-    for part in (text.rstrip("."), first):
-        if whole := _WHOLE.fullmatch(part):
-            return _within_range(float(whole.group(1)), 1.0)
+    text = _THOUGHTS.sub("", reply).strip().strip("*_`\"' \t\n")
+    lines = [line.strip("*_`\"' \t").rstrip(".*") for line in text.splitlines()]
+    alone = {whole.group(1) for line in lines if (whole := _WHOLE.fullmatch(line))}
+    if alone:
+        return _within_range(float(alone.pop()), 1.0) if len(alone) == 1 else None
     labelled = list(_LABELLED.finditer(text))
     if not labelled:
         return None

@@ -181,13 +181,43 @@ def parse_object(line: bytes, place: str) -> dict[str, Any]:
         InputError: it is none, or holds NaN or an infinity, which JSON has not.
     """
     try:
-        value = json.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        value = json_value(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         shown = line[:60].decode("utf-8", "replace")
         raise InputError(f"{place}: no JSON ({error}): {shown!r}") from error
     if not isinstance(value, dict):
         raise InputError(f"{place}: a {type(value).__name__}, not a JSON object like {{...}}")
+    return value
+
+
+def json_value(text: str) -> Any:
+    """Return the value of a JSON text, lone surrogates replaced.
+
+    Raises:
+        ValueError: it is none, holds a number that no JSON may hold (NaN, an infinity, 1e999), or
+            an object has a key twice.
+    """
+    value = json.loads(
+        text,
+        parse_constant=_refuse_constant,
+        parse_float=_finite_float,
+        object_pairs_hook=without_doubles,
+    )
     return clean_json(value)
+
+
+def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; for `json.loads`, which would keep the last of equal keys.
+
+    Raises:
+        ValueError: a key stands twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object; make them different")
+    return found
 
 
 def clean_json(value: Any) -> Any:
@@ -229,3 +259,10 @@ def finite(values: Mapping[str, float]) -> dict[str, float]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large a number")
+    return value

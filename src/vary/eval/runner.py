@@ -13,8 +13,8 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,8 @@ def run_evaluation(
     runs = []
     for system in systems:
         folder = out / system.name
-        with _answers(system, folder, data_hash) as answers:
-            responses = _respond(system, prompts, folder, answers, options)
+        known = _known_answers(system, folder, prompts)
+        responses = _respond(system, prompts, folder, known, options)
         scores = _score(task, prompts, responses, folder, options)
         runs.append(SystemRun(system.name, system.description, responses, scores))
     return _evaluation(task, data.name, data_hash, (out, prompts), runs)
@@ -121,9 +121,11 @@ def score_prompts(
     if out is None and not task.is_parallel:
         raise VaryError(f"task {task.name} keeps what it pays for; name a folder with --out DIR")
     by_id = unique_by_id(prompts, system.description)
+    _check_truths(task, prompts, system.description)
     responses = {response.id: response for response in system.answer(prompts, Path())}
     folder = None
     if out is not None:
+        _check_same(by_id, out)
         _make_folder(out)
         _keep_prompts(by_id, out)
         folder = out / system.name
@@ -135,7 +137,7 @@ def score_prompts(
     return _evaluation(task, system.description, data_hash, (out or Path(), by_id), [run])
 
 
-def hash_prompts(prompts: Iterator[Prompt] | Any, folder: Path) -> str:
+def hash_prompts(prompts: Iterable[Prompt], folder: Path) -> str:
     """Return the sha256 of what is asked: ids, questions, truths, and the pictures' bytes."""
     digest = hashlib.sha256()
     for prompt in prompts:
@@ -165,23 +167,46 @@ def _prompts(task: Task, data: Path, out: Path) -> dict[str, Prompt]:
     if not prompts:
         raise InputError(f"{data}: holds nothing to ask; check --data")
     task.check()
-    file = out / PROMPTS_FILE
-    if file.is_file():
-        before = read_records(Prompt, file)
-        if [_asked(prompt) for prompt in before] != [_asked(p) for p in prompts.values()]:
-            raise VaryError(
-                f"{out}: holds an evaluation of other data or of another task; give another --out"
-            )
+    _check_same(prompts, out)
     return prompts
 
 
+def _check_truths(task: Task, prompts: Iterable[Prompt], where: str) -> None:
+    """Refuse truths of another kind than the task's.
+
+    Raises:
+        InputError: naming the first.
+    """
+    for prompt in prompts:
+        if not isinstance(prompt.truth, task.truth_types):
+            wanted = " or ".join(kind.__name__ for kind in task.truth_types)
+            raise InputError(
+                f"{where}: the truth of {prompt.id!r} is {type(prompt.truth).__name__}, task "
+                f"{task.name} wants {wanted}"
+            )
+
+
+def _check_same(prompts: Mapping[str, Prompt], out: Path) -> None:
+    file = out / PROMPTS_FILE
+    if not file.is_file():
+        return
+    before = read_records(Prompt, file)
+    if [_asked(prompt) for prompt in before] != [_asked(prompt) for prompt in prompts.values()]:
+        raise VaryError(
+            f"{out}: holds an evaluation of other data or of another task; give another --out"
+        )
+
+
 def _asked(prompt: Prompt) -> tuple[Any, ...]:
-    return prompt.id, prompt.images, prompt.prompt, prompt.truth
+    # Not the pictures' paths: data may be moved. Their bytes are looked at when answers are kept.
+    return prompt.id, prompt.prompt, prompt.truth
 
 
 def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise VaryError(
             f"--out {out}: cannot be written to ({error.strerror}); give a folder of yours"
@@ -200,35 +225,46 @@ def _keep_prompts(prompts: Mapping[str, Prompt], out: Path) -> None:
     write_records(prompts.values(), out / PROMPTS_FILE)
 
 
-@contextmanager
-def _answers(system: System, folder: Path, data_hash: str) -> Iterator[dict[str, Response]]:
-    """Give what a system answered before; refuse the answers of another system or data."""
+def _known_answers(
+    system: System, folder: Path, prompts: Mapping[str, Prompt]
+) -> dict[str, Response]:
+    """Return what a system answered before to the same pictures.
+
+    Raises:
+        VaryError: another system of this name answered.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    told = {"name": system.name, "description": system.description, "data": data_hash}
+    pictures = {
+        name: hash_prompts([prompt], folder.parent)[:16] for name, prompt in prompts.items()
+    }
+    told = {"name": system.name, "description": system.description, "pictures": pictures}
     file = folder / SYSTEM_FILE
     known: dict[str, Response] = {}
     if system.keeps_answers and file.is_file():
         before = next((row for _, row in read_json_lines(file)), {})
-        changed = [key for key, value in told.items() if before.get(key) != value]
-        if changed:
-            shown = "; ".join(f"{key} {before.get(key)} -> {told[key]}" for key in changed)
+        if before.get("description") != system.description:
             raise VaryError(
-                f"{folder}: holds answers under other circumstances ({shown}); give another --out, "
-                f"another name (--model NAME=...), or delete that folder"
+                f"{folder}: holds answers of {before.get('description')}, not of "
+                f"{system.description}; give another --out or another name (--model NAME=...), or "
+                "delete that folder"
             )
-        known = _earlier(folder / RESPONSES_FILE)
+        same = before.get("pictures", {})
+        known = {
+            name: response
+            for name, response in _earlier(folder / RESPONSES_FILE).items()
+            if name in pictures and same.get(name) == pictures[name]
+        }
+        write_records(known.values(), folder / RESPONSES_FILE)
     replace_file(file, (json.dumps(told, ensure_ascii=False) + "\n").encode())
-    yield known
+    return known
 
 
 def _earlier(file: Path) -> dict[str, Response]:
-    """Return the answers of an earlier run; a line that it did not finish is cut off."""
+    """Return the answers of an earlier run, without a line that it did not finish."""
     if not file.is_file():
         return {}
     records = read_records(Response, file, torn_end=True)
-    known = {record.id: record for record in records}  # the last answer counts
-    write_records(known.values(), file)
-    return known
+    return {record.id: record for record in records}  # the last answer counts
 
 
 def _respond(
@@ -329,8 +365,15 @@ def score_response(item: tuple[Task, Prompt, Response]) -> Score:
 
 
 def worst_score(task: Task, prompt: Prompt, reason: str) -> Score:
-    """Return the score of a missing answer."""
-    return replace(_as_score(task, prompt, task.worst(prompt)), reason=reason)
+    """Return the score of a missing answer; also where the truth itself cannot be scored."""
+    measured: Mapping[str, Measured]
+    try:
+        measured = task.worst(prompt)
+    except VaryError:
+        raise
+    except Exception:  # the edge: of a truth that nothing can be measured by, all is the worst
+        measured = {metric.name: metric.worst for metric in task.info.metrics}
+    return replace(_as_score(task, prompt, measured), reason=reason)
 
 
 def _as_score(task: Task, prompt: Prompt, measured: Mapping[str, Measured]) -> Score:

@@ -3,10 +3,12 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -32,6 +34,7 @@ _ENDPOINT = re.compile(r"^(?P<url>https?://[^#]+)#(?P<model>.+)$")
 _PLACEHOLDER = re.compile(r"\{(image|prompt|output)\}")
 _ANSWER_SUFFIXES = (".txt", ".md", ".json")
 DEFAULT_TIMEOUT_S = 600.0
+MAX_OUTPUT_BYTES = 64 * 2**20
 # Names that lie beside the systems' folders in the folder of a run.
 RESERVED_NAMES = {IMAGES_FOLDER, "prompts.jsonl", "report.json", "report.html", "", ".", ".."}
 
@@ -144,6 +147,10 @@ class ReaderSystem:
         return "\n\n".join(getattr(page, form) for page in document.pages)
 
 
+class _EndlessError(Exception):
+    """A program prints more than any answer has."""
+
+
 @dataclass
 class CommandSystem:
     """Any program: a template of its command line, run once for each prompt, without a shell.
@@ -178,7 +185,12 @@ class CommandSystem:
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def check(self, task: str, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002
-        """Refuse a question that the template has no place for."""
+        """Refuse a program that is not there, and a question that the template has no place for."""
+        if shutil.which(self.program) is None:
+            raise VaryError(
+                f"--model {self.template!r}: there is no program {self.program!r}; install it, or "
+                "give its path (environment variables are set by env: 'env LANG=C PROGRAM ...')"
+            )
         if task == "ask" and "{prompt}" not in self.template:
             raise VaryError(
                 f"--model {self.template!r}: this task asks questions; say where they go with "
@@ -202,45 +214,64 @@ class CommandSystem:
         with tempfile.TemporaryDirectory() as scratch:
             output = Path(scratch) / "answer"
             command = self._command(prompt, folder, output)
+            answer, reason = None, ""
             try:
                 status, printed, said = self._call(command)
+                if status:
+                    reason = _exit_reason(status, said)
+                else:
+                    answer, reason = self._answer(printed, output)
             except subprocess.TimeoutExpired:
-                return Response(prompt.id, None, f"no answer within {self.timeout_s:g} s")
+                reason = f"no answer within {self.timeout_s:g} s"
+            except _EndlessError:
+                reason = f"it printed more than {MAX_OUTPUT_BYTES // 2**20} MiB"
             except OSError as error:
-                return Response(prompt.id, None, f"cannot run {command[0]}: {error.strerror}")
-            seconds = time.perf_counter() - start
-            if status:
-                return Response(prompt.id, None, _exit_reason(status, said), seconds)
-            try:
-                answer = self._answer(printed, output)
-            except OSError as error:
-                return Response(prompt.id, None, f"its output cannot be read: {error}", seconds)
-        if answer is None:
-            return Response(prompt.id, None, "it wrote no file {output}", seconds)
-        return Response(prompt.id, clean_text(answer.strip("\f")), "", seconds)
+                reason = f"cannot run {command[0]}: {error.strerror}"
+        return Response(prompt.id, answer, reason, time.perf_counter() - start)
 
     def _call(self, command: list[str]) -> tuple[int, bytes, bytes]:
         """Return exit status, output and errors of a program.
 
-        It leads a group of its own, so that nothing that it began outlives it.
+        It leads a group of its own, so that nothing that it began outlives it; what left that group
+        (a server that it started) may live on, but holds nothing up: the output goes to files.
         """
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._running.add(process)
-        try:
-            printed, said = process.communicate(timeout=self.timeout_s)
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            process.communicate()
-            raise
-        finally:
-            self._running.discard(process)
-        return process.returncode, printed, said
+        with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=said,
+                start_new_session=True,
+            )
+            self._running.add(process)
+            try:
+                self._wait(process, printed.fileno())
+            finally:
+                _kill(process)
+                process.wait()
+                self._running.discard(process)
+            for file in (printed, said):
+                file.seek(0)
+            return process.returncode, printed.read(MAX_OUTPUT_BYTES), said.read(MAX_OUTPUT_BYTES)
+
+    def _wait(self, process: "subprocess.Popen[bytes]", output: int) -> None:
+        """Wait for a program's end.
+
+        Raises:
+            TimeoutExpired: it takes too long.
+            _EndlessError: it prints too much.
+        """
+        end = time.monotonic() + self.timeout_s
+        while True:
+            try:
+                process.wait(min(1.0, max(0.001, end - time.monotonic())))
+            except subprocess.TimeoutExpired:
+                if time.monotonic() >= end:
+                    raise
+            if os.fstat(output).st_size > MAX_OUTPUT_BYTES:
+                raise _EndlessError
+            if process.returncode is not None:
+                return
 
     def _command(self, prompt: Prompt, folder: Path, output: Path) -> list[str]:
         images = [str(folder / image) for image in prompt.images]
@@ -253,11 +284,15 @@ class CommandSystem:
                 words.append(_PLACEHOLDER.sub(lambda found: given[found.group(1)], word))
         return words
 
-    def _answer(self, printed: bytes, output: Path) -> str | None:
-        if "{output}" not in self.template:
-            return printed.decode("utf-8", "replace")
-        files = sorted(path for path in output.parent.iterdir() if path.is_file())
-        return files[0].read_text(encoding="utf-8", errors="replace") if files else None
+    def _answer(self, printed: bytes, output: Path) -> tuple[str | None, str]:
+        """Return the answer, or why there is none."""
+        if "{output}" in self.template:
+            files = sorted(path for path in output.parent.iterdir() if path.is_file())
+            if not files:
+                return None, "it wrote no file {output}"
+            with files[0].open("rb") as file:
+                printed = file.read(MAX_OUTPUT_BYTES)
+        return clean_text(printed.decode("utf-8", "replace").strip("\f")), ""
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
@@ -295,13 +330,13 @@ class FolderSystem:
 
     def answer(self, prompts: Sequence[Prompt], folder: Path) -> Iterator[Response]:  # noqa: ARG002
         """Yield what lies there for each prompt."""
+        stems = Counter(stem for prompt in prompts for stem in _stems(prompt))
         for prompt in prompts:
-            yield self._find(prompt)
+            # A name alone is enough where only one prompt has it.
+            yield self._find(prompt, [stem for stem in _stems(prompt) if stems[stem] == 1])
 
-    def _find(self, prompt: Prompt) -> Response:
-        stems = [prompt.id, Path(prompt.id).name]
-        stems += [Path(image).stem for image in prompt.images]
-        for stem in dict.fromkeys(stems):
+    def _find(self, prompt: Prompt, stems: Sequence[str]) -> Response:
+        for stem in dict.fromkeys([prompt.id, *stems]):
             for suffix in _ANSWER_SUFFIXES:
                 path = self.folder / (stem + suffix)
                 try:
@@ -310,7 +345,13 @@ class FolderSystem:
                         return Response(prompt.id, clean_text(text))
                 except OSError as error:
                     return Response(prompt.id, None, f"{path.name} cannot be read: {error}")
-        return Response(prompt.id, None, f"no file {stems[1]}.txt, .md or .json")
+        wanted = stems[0] if stems else prompt.id
+        return Response(prompt.id, None, f"no file {wanted}.txt, .md or .json")
+
+
+def _stems(prompt: Prompt) -> set[str]:
+    """Return the names that a file of a prompt's answer may have, besides its id."""
+    return {Path(prompt.id).name, *(Path(image).stem for image in prompt.images)}
 
 
 @dataclass
@@ -349,6 +390,16 @@ class SystemOptions:
     timeout_s: float = DEFAULT_TIMEOUT_S
 
 
+def check_name(name: str) -> None:
+    """Refuse a system's name that something else in the folder of a run has.
+
+    Raises:
+        VaryError: as told.
+    """
+    if name in RESERVED_NAMES:
+        raise VaryError(f"a system cannot be called {name!r}; name it: --model NAME=SPEC")
+
+
 def open_systems(specs: Sequence[str], options: SystemOptions) -> list[System]:
     """Return the systems of a command line's `--model` options.
 
@@ -368,8 +419,7 @@ def open_systems(specs: Sequence[str], options: SystemOptions) -> list[System]:
         systems.append(_open_system(name, rest, options))
     names = [system.name for system in systems]
     for name in names:
-        if name in RESERVED_NAMES:
-            raise VaryError(f"a system cannot be called {name}; name it: --model NAME=SPEC")
+        check_name(name)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise VaryError(f"two systems are called {', '.join(twice)}; name them: --model NAME=SPEC")
@@ -386,6 +436,8 @@ def _open_system(name: str, spec: str, options: SystemOptions) -> System:
         model = served["model"]
         known_as = name or re.sub(r"[^\w.-]+", "-", model.rsplit("/", 1)[-1])
         return EndpointSystem(known_as, served["url"], model, options.workers, options.timeout_s)
+    if not spec.strip():
+        raise VaryError("--model is empty; name a checkpoint, a command with {image}, or answers")
     path = Path(spec)
     if spec in bundled_checkpoints() or (path / CONFIG_FILE).is_file():
         return ReaderSystem(name or path.name, spec, options.device, options.batch_size)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from vary.read.documents import open_document
+
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 900, 1400
 # A picture, and all of a page together: written in base64 they take a third more.
 MAX_BYTES, MAX_ALL_BYTES = 350_000, 5_000_000
@@ -23,6 +25,10 @@ def data_uri(path: Path | None, num_pictures: int = 1) -> tuple[str, str]:
     if path is None:
         return "", "no picture"
     try:
+        if path.suffix.lower() == ".pdf":
+            with open_document(path) as document:
+                picture = _flat(document.page(1))
+            return _uri(picture, num_pictures), ""
         with Image.open(path) as source:
             if source.width * source.height > MAX_PIXELS:
                 return "", f"too large to show: {source.width} x {source.height} px"
@@ -32,9 +38,13 @@ def data_uri(path: Path | None, num_pictures: int = 1) -> tuple[str, str]:
         return "", "the picture is missing"
     except Exception as error:  # a broken picture can raise anything
         return "", f"the picture is broken ({type(error).__name__})"
+    return _uri(picture, num_pictures), ""
+
+
+def _uri(picture: Image.Image, num_pictures: int) -> str:
     picture.thumbnail((MAX_WIDTH_PX, MAX_HEIGHT_PX), Image.Resampling.LANCZOS, reducing_gap=3.0)
     encoded = _encoded(picture, min(MAX_BYTES, MAX_ALL_BYTES // num_pictures))
-    return "data:image/webp;base64," + base64.b64encode(encoded).decode("ascii"), ""
+    return "data:image/webp;base64," + base64.b64encode(encoded).decode("ascii")
 
 
 def _flat(picture: Image.Image) -> Image.Image:

@@ -69,6 +69,8 @@ class Task(ABC):
     name: ClassVar[str]
     # What a model of this package must have been trained for, as its card and `vary read` name it.
     reads: ClassVar[Literal["ocr", "markdown", "chart", "ask"]] = "ocr"
+    # What a truth is, in Python's kinds of JSON values.
+    truth_types: ClassVar[tuple[type, ...]] = (str,)
     # Whether scoring is plain computation that a pool of processes may share.
     is_parallel: ClassVar[bool] = True
 

@@ -59,6 +59,7 @@ class ChartTask(Task):
 
     rule: ScrmRule = "structchart"
     name: ClassVar[str] = "chart"
+    truth_types: ClassVar[tuple[type, ...]] = (dict, str)
     reads: ClassVar[Literal["ocr", "markdown", "chart", "ask"]] = "chart"
 
     @property

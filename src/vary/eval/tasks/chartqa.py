@@ -51,6 +51,7 @@ class ChartQaTask(Task):
 
     rule: RelaxedRule = "stripped"
     name: ClassVar[str] = "chartqa"
+    truth_types: ClassVar[tuple[type, ...]] = (str, int, float)
     reads: ClassVar[Literal["ocr", "markdown", "chart", "ask"]] = "ask"
 
     @property

@@ -48,6 +48,7 @@ class DocVqaTask(Task):
 
     rule: AnlsRule = "official"
     name: ClassVar[str] = "docvqa"
+    truth_types: ClassVar[tuple[type, ...]] = (list, str)
     reads: ClassVar[Literal["ocr", "markdown", "chart", "ask"]] = "ask"
 
     @property

@@ -20,7 +20,7 @@ from vary.eval.data import load_pages
 from vary.eval.metrics.parts import split_markdown
 from vary.eval.metrics.text import text_metrics
 from vary.eval.records import Prompt
-from vary.eval.tasks.base import Measured, TaskInfo
+from vary.eval.tasks.base import Measured, Metric, TaskInfo
 from vary.eval.tasks.ocr import EDIT_DISTANCE, F1, OcrTask, page_prompt
 
 PROMPTS = {
@@ -30,9 +30,13 @@ PROMPTS = {
 PARTS = ("text", "math", "tables")
 # What is shown of each part.
 _OF_PARTS = (EDIT_DISTANCE, F1)
+# Parts that an answer may invent.
+_INVENTIONS = tuple(
+    Metric(f"{part}_invented", f"{part}: invented", "lower", 1.0, 0.0) for part in PARTS[1:]
+)
 PARTS_NOTE = (
-    "Parts: text, math and tables are cut out of truth and answer and compared apart; a page "
-    "counts where either side has the part."
+    "Parts: text, math and tables are cut out of truth and answer and compared apart, on pages "
+    "whose truth has the part; on the others it is told on which share of them it was invented."
 )
 
 
@@ -56,7 +60,7 @@ class MarkdownTask(OcrTask):
             info,
             name=self.name,
             title=info.title.replace("Text of pages", "Pages as Markdown"),
-            metrics=info.metrics if self.mode else (*info.metrics, *parts),
+            metrics=info.metrics if self.mode else (*info.metrics, *parts, *_INVENTIONS),
             notes=info.notes if self.mode else (*info.notes, PARTS_NOTE),
             paper="Vary-base on the paper's own pages (Table 1), edit distance / F1: formulas "
             "0.082 / 85.94, tables 0.280 / 76.26; not comparable with other pages.",
@@ -64,7 +68,7 @@ class MarkdownTask(OcrTask):
 
     def prompts(self, data: Path) -> Iterator[Prompt]:
         """Yield a prompt for each page of the data."""
-        for page in load_pages(data, self.group_by, suffixes=(".md", ".mmd", ".txt")):
+        for page in load_pages(data, self.group_by, (".md", ".mmd", ".txt"), "markdown"):
             yield page_prompt(page, PROMPTS)
 
     def score(self, prompt: Prompt, answer: str) -> Mapping[str, Measured]:
@@ -75,7 +79,9 @@ class MarkdownTask(OcrTask):
         sides = (split_markdown(answer), split_markdown(prompt.truth))
         for part in PARTS:
             answered, true = (getattr(side, part) for side in sides)
-            if answered.strip() or true.strip():
+            if true.strip():
                 values = text_metrics(answered, true)
                 measured |= {f"{part}_{m.name}": values[m.name] for m in _OF_PARTS}
+            elif part != PARTS[0]:
+                measured[f"{part}_invented"] = float(bool(answered.strip()))
         return measured

@@ -44,6 +44,10 @@ METRICS = (
 )
 
 
+class UngradedError(Exception):
+    """An answer that the grader gave no grade: it is counted as missing, not as bad."""
+
+
 @dataclass
 class _State:
     """What a task knows of its grading as it goes on."""
@@ -134,6 +138,8 @@ class MmVetTask(Task):
         question = Question(prompt.id, prompt.prompt, str(prompt.truth), answer)
         grades = state.grader.grade_runs(question, self.runs, state.book)
         state.grades.setdefault(state.system, {})[prompt.id] = grades
+        if all(grade.reason for grade in grades):
+            raise UngradedError(f"{grades[0].reason}; the same command asks the grader again")
         return {
             "score": fmean(grade.score for grade in grades),
             "failed_grades": fmean(bool(grade.reason) for grade in grades),

@@ -8,7 +8,7 @@ from typing import Any
 
 from vary.errors import InputError
 from vary.eval.data import missing_picture
-from vary.eval.records import clean_json
+from vary.eval.records import clean_json, without_doubles
 
 QUESTION_PREFIX = "Answer the following questions using a single word or phrase:"
 """What the paper asks before the questions of DocVQA and ChartQA."""
@@ -25,7 +25,7 @@ def read_release(path: Path) -> Any:
     """
     try:
         text = path.read_text("utf-8-sig")
-        return clean_json(json.loads(text, object_pairs_hook=_without_doubles))
+        return clean_json(json.loads(text, object_pairs_hook=without_doubles))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except (ValueError, RecursionError) as error:
@@ -88,12 +88,3 @@ def find_picture(folders: Iterable[Path], name: Any) -> tuple[tuple[str, ...], s
     places = [folder / part for folder in folders for part in (inner, inner.name)]
     path = next((place for place in places if place.is_file()), places[0])
     return (str(path.resolve()),), missing_picture(path)
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object; make them different")
-    return found
