@@ -1,26 +1,21 @@
 """A composed page as an image, with the box of every word."""
 
 import io
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageDraw
 
+from vary.data.engines.page.glyphs import Bitmap, lay_on, merge
 from vary.data.engines.page.placed import ComposedPage, PlacedWord, Rectangle
 from vary.data.engines.page.typeset import OVERSAMPLE, Color, TextStyle, Typesetter
 from vary.data.schema import EncodedImage, Word
 
 Box = tuple[int, int, int, int]
 
-
-@dataclass(frozen=True)
-class _Glyphs:
-    """A drawn word: its coverage, enlarged and cut to the ink, and where it lies to the origin."""
-
-    coverage: Image.Image
-    left: int
-    top: int
+# Of zlib: takes half as long as the default of 6, and drawn pages come out no larger.
+PNG_LEVEL = 3
 
 
 @dataclass(frozen=True)
@@ -28,7 +23,7 @@ class _Ink:
     """A drawn word at its place in the oversampled grid of the page."""
 
     word: PlacedWord
-    coverage: Image.Image
+    coverage: np.ndarray
     left: int
     top: int
 
@@ -38,8 +33,8 @@ class _Ink:
         return (
             self.left,
             self.top,
-            self.left + self.coverage.width,
-            self.top + self.coverage.height,
+            self.left + self.coverage.shape[1],
+            self.top + self.coverage.shape[0],
         )
 
 
@@ -52,48 +47,31 @@ class Brush:
 
     def __init__(self, setter: Typesetter) -> None:
         self.setter = setter
-        self._drawn: dict[tuple[str, TextStyle], _Glyphs | None] = {}
+        self._drawn: dict[tuple[str, TextStyle], Bitmap | None] = {}
 
     def ink(self, word: PlacedWord) -> _Ink | None:
         """Return a word's ink at its place; None where its glyphs are blank."""
         key = (word.text, word.style)
         if key not in self._drawn:
             self._drawn[key] = self._draw(word.text, word.style)
-        glyphs = self._drawn[key]
-        if glyphs is None:
+        bitmap = self._drawn[key]
+        if bitmap is None:
             return None
-        left = round(word.x * OVERSAMPLE) + glyphs.left
-        top = round(word.y * OVERSAMPLE) + glyphs.top
-        return _Ink(word, glyphs.coverage, left, top)
+        coverage, left, top = bitmap
+        x, y = round(word.x * OVERSAMPLE), round(word.y * OVERSAMPLE)
+        return _Ink(word, coverage, x + left, y + top)
 
-    def _draw(self, text: str, style: TextStyle) -> _Glyphs | None:
-        font = self.setter.font(style)
-        runs = self._runs(text, style)
-        boxes = [font.getbbox(part, anchor="ls") for part, _ in runs]
-        # One more on each side: hinting may put ink a little beside the box that is announced.
-        x0 = math.floor(min(b[0] + shift for b, (_, shift) in zip(boxes, runs, strict=True))) - 1
-        x1 = math.ceil(max(b[2] + shift for b, (_, shift) in zip(boxes, runs, strict=True))) + 1
-        y0 = math.floor(min(box[1] for box in boxes)) - 1
-        y1 = math.ceil(max(box[3] for box in boxes)) + 1
-        coverage = Image.new("L", (x1 - x0, y1 - y0), 0)
-        pen = ImageDraw.Draw(coverage)
-        for part, shift in runs:
-            pen.text((shift - x0, -y0), part, fill=255, font=font, anchor="ls")
-        # What is announced holds the space beside the letters too: cut to the ink itself.
-        ink = coverage.getbbox()
-        if ink is None:
-            return None
-        return _Glyphs(coverage.crop(ink), x0 + ink[0], y0 + ink[1])
-
-    def _runs(self, text: str, style: TextStyle) -> list[tuple[str, int]]:
-        """Return what is drawn in one go, and how far from the origin: letters, if spaced."""
+    def _draw(self, text: str, style: TextStyle) -> Bitmap | None:
+        glyphs = self.setter.glyphs(style)
         if not style.tracking_px:
-            return [(text, 0)]
-        runs, shift = [], 0.0
+            return glyphs.word(text)
+        letters, shift = [], 0.0
         for character in text:
-            runs.append((character, round(shift * OVERSAMPLE)))
+            bitmap = glyphs.letter(character)
+            if bitmap is not None:
+                letters.append((bitmap[0], bitmap[1] + round(shift * OVERSAMPLE), bitmap[2]))
             shift += self.setter.width(character, style)
-        return runs
+        return merge(letters)
 
 
 def draw_page(
@@ -123,7 +101,7 @@ def draw_page(
 def encode_png(image: Image.Image, path: str) -> EncodedImage:
     """Return an image as PNG under a name."""
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
+    image.save(buffer, format="PNG", compress_level=PNG_LEVEL)
     return EncodedImage(buffer.getvalue(), path, image.width, image.height)
 
 
@@ -138,11 +116,10 @@ def _stamp(image: Image.Image, inks: list[_Ink], color: Color) -> None:
             max(box[3] for box in boxes),
         )
     )
-    coverage = Image.new("L", ((x1 - x0) * OVERSAMPLE, (y1 - y0) * OVERSAMPLE), 0)
-    for ink in inks:
-        place = (ink.left - x0 * OVERSAMPLE, ink.top - y0 * OVERSAMPLE)
-        coverage.paste(255, place, ink.coverage)
-    image.paste(color, (x0, y0), coverage.reduce(OVERSAMPLE))
+    canvas = np.zeros(((y1 - y0) * OVERSAMPLE, (x1 - x0) * OVERSAMPLE), np.uint8)
+    left, top = x0 * OVERSAMPLE, y0 * OVERSAMPLE
+    lay_on(canvas, ((ink.coverage, ink.left - left, ink.top - top) for ink in inks))
+    image.paste(color, (x0, y0), Image.fromarray(canvas).reduce(OVERSAMPLE))
 
 
 def _reduced(box: Box) -> Box:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from PIL import ImageFont
 
+from vary.data.engines.page.glyphs import GlyphSet
 from vary.data.fonts import FontFace
 
 Color = tuple[int, int, int]
@@ -34,6 +35,10 @@ class TextStyle:
     rise_px: float = 0.0
     note: int = 0
 
+    def __hash__(self) -> int:
+        """Hash what tells the styles of a page apart; that of a face with its path takes long."""
+        return hash((self.size_px, self.color, self.face.family, self.face.style))
+
 
 class FontLoader(Protocol):
     """The part of `FontLibrary` that drawing needs."""
@@ -56,25 +61,29 @@ class Typesetter:
     fonts: FontLoader
     second: FontFace | None = None
     second_is_cjk: bool = False
-    _loaded: dict[tuple[FontFace, float], ImageFont.FreeTypeFont] = field(default_factory=dict)
+    _loaded: dict[tuple[FontFace, float], GlyphSet] = field(default_factory=dict)
     _widths: dict[tuple[str, TextStyle], float] = field(default_factory=dict)
 
     def font(self, style: TextStyle) -> ImageFont.FreeTypeFont:
         """Return a style's font at `OVERSAMPLE` times its size."""
+        return self.glyphs(style).font
+
+    def glyphs(self, style: TextStyle) -> GlyphSet:
+        """Return the glyphs of a style's font at `OVERSAMPLE` times its size."""
         key = (style.face, style.size_px)
         if key not in self._loaded:
-            self._loaded[key] = self.fonts.load(style.face, style.size_px * OVERSAMPLE)
+            self._loaded[key] = GlyphSet(self.fonts.load(style.face, style.size_px * OVERSAMPLE))
         return self._loaded[key]
 
     def width(self, text: str, style: TextStyle) -> float:
         """Return how far a text advances, px."""
         key = (text, style)
         if key not in self._widths:
-            font = self.font(style)
+            glyphs = self.glyphs(style)
             if style.tracking_px:
-                length = sum(font.getlength(character) for character in text)
+                length = sum(glyphs.advance(character) for character in text)
             else:
-                length = font.getlength(text)
+                length = glyphs.advance(text)
             self._widths[key] = length / OVERSAMPLE + style.tracking_px * len(text)
         return self._widths[key]
 
