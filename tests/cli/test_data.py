@@ -1,11 +1,15 @@
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 from PIL import Image, ImageFont
 from typer.testing import CliRunner
 
+from vary.cli.data import ENGINES, DataCommands
 from vary.cli.main import app
+from vary.data.pool import make_in_processes
 
 LINES = ["A short paragraph for the first page.", "Another one, as plain as the first was."] * 20
 
@@ -42,6 +46,59 @@ def test_pages_are_made_counted_and_sound(run, made):
     counts = json.loads(run("stats", made, "--json").stdout)
     assert (counts["engine"], counts["samples"]) == ("page", 3)
     assert "distinct characters" in run("stats", made).stdout
+
+
+def test_the_help_loads_nothing_that_commands_need():
+    code = (
+        "import sys; sys.argv = ['vary', 'data', '--help']; from vary.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'pyarrow', 'matplotlib', 'numpy', 'PIL', 'ray'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    for name in DataCommands.table:
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize("name", DataCommands.table)
+def test_every_command_of_the_table_is_there(run, name):
+    result = run(name, "--help")
+    assert result.exit_code == 0, result.output
+    assert ("--ray" in result.output) == (name in ENGINES)
+
+
+def test_a_cluster_makes_the_set_where_one_is_named(run, sources, made, tmp_path, monkeypatch):
+    asked = []
+
+    def pool(address):
+        asked.append(address)
+        return make_in_processes
+
+    monkeypatch.setattr("vary.data.ray_pool.ray_pool", pool)
+    options = [*sources, "--count", 3, "--seed", 1]
+    result = run("page", *options, "--out", tmp_path / "two", "--ray", "head:6379")
+    assert (result.exit_code, asked) == (0, ["head:6379"]), result.output
+    for path in made.iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    run("page", *options, "--out", tmp_path / "three")
+    assert asked == ["head:6379"]
+
+
+def test_a_page_and_plots_are_written(run, made, tmp_path):
+    page = tmp_path / "sheet.html"
+    assert run("show", made, "--out", page, "--count", 2).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<article>") == 2
+    assert "page/1/1" in text
+    result = run("stats", made, "--plots", tmp_path / "plots")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "plots" / "index.html").is_file()
+    result = run("show", made, "--out", tmp_path / "sheet.pdf")
+    assert (result.exit_code, "write .png or .html" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize("kind", ["line", "tile"])

@@ -81,13 +81,16 @@ def contact_sheet(
     rows = [cells[at : at + columns] for at in range(0, len(cells), columns)]
     foot = writer.block([*writer.remarks, *lines], columns * width - GAP_PX, CELL_PX[1])
     height = sum(max(cell.height for cell in row) + GAP_PX for row in rows)
-    sheet = Image.new("RGB", (columns * width, height + foot.height + GAP_PX), SHEET_COLOR)
+    has_foot = bool(writer.remarks or lines)
+    height += foot.height + GAP_PX if has_foot else 0
+    sheet = Image.new("RGB", (columns * width, height), SHEET_COLOR)
     top = GAP_PX // 2
     for row in rows:
         for at, cell in enumerate(row):
             sheet.paste(cell, (at * width + GAP_PX // 2, top))
         top += max(cell.height for cell in row) + GAP_PX
-    sheet.paste(foot, (GAP_PX // 2, top))
+    if has_foot:
+        sheet.paste(foot, (GAP_PX // 2, top))
     return sheet
 
 
