@@ -1,5 +1,6 @@
 """Paragraphs into visual lines: words, spaces, hyphens, and Chinese by the character."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -83,6 +84,13 @@ def is_cjk(character: str) -> bool:
         or 0xFF01 <= code <= 0xFF60
         or 0x20000 <= code <= 0x3FFFF
     )
+
+
+# The characters of `is_cjk`, and what a text without them falls into.
+_CJK = re.compile(
+    "[\u2e80-\u312f\u3190-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\U00020000-\U0003ffff]"
+)
+_WORDS_AND_SPACES = re.compile(r"\s+|\S+")
 
 
 def make_pieces(runs: Sequence[tuple[str, TextStyle]], setter: Typesetter) -> list[Piece]:
@@ -173,6 +181,9 @@ def hyphenation_points(word: str) -> list[int]:
 
 def _words_and_spaces(text: str) -> Iterator[str]:
     """Yield words, single wide characters and white space, which together are the text."""
+    if _CJK.search(text) is None:
+        yield from _WORDS_AND_SPACES.findall(text)
+        return
     start = 0
     for at, character in enumerate(text):
         wide, blank = is_cjk(character), character.isspace()

@@ -37,8 +37,10 @@ PLAIN_BULLET = "-"
 def clean_text(text: str) -> str:
     """Return a text as it can be drawn: composed characters, no invisible ones, single spaces."""
     composed = unicodedata.normalize("NFC", text)
-    visible = (c for c in composed if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf"})
-    return " ".join("".join(visible).split())
+    for character in set(composed):
+        if not character.isspace() and unicodedata.category(character) in {"Cc", "Cf"}:
+            composed = composed.replace(character, "")
+    return " ".join(composed.split())
 
 
 class Writer:

@@ -325,10 +325,22 @@ def _thicken(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return strokes a little thicker or thinner, as other rasterisers and printers make them."""
     chance = rng.random()
     if chance < 0.12:
-        return image.filter(ImageFilter.MaxFilter(3))
+        return _with_extremes(image, np.maximum)
     if chance < 0.18:
-        return image.filter(ImageFilter.MinFilter(3))
+        return _with_extremes(image, np.minimum)
     return image
+
+
+def _with_extremes(image: Image.Image, choose: np.ufunc) -> Image.Image:
+    """Return the greatest or least of each pixel's 3 x 3, as Pillow's rank filters do, but soon."""
+    pixels = np.array(image)
+    rows = pixels.copy()
+    choose(rows[1:], pixels[:-1], out=rows[1:])
+    choose(rows[:-1], pixels[1:], out=rows[:-1])
+    whole = rows.copy()
+    choose(whole[:, 1:], rows[:, :-1], out=whole[:, 1:])
+    choose(whole[:, :-1], rows[:, 1:], out=whole[:, :-1])
+    return Image.fromarray(whole)
 
 
 def _degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
