@@ -90,32 +90,31 @@ def warp_image(image: Image.Image, warp: Warp, fill: Fill) -> Image.Image:
 
 def warp_words(words: Sequence[Word], warp: Warp) -> list[Word]:
     """Return words with boxes around where their ink goes; they may reach beyond the image."""
-    return [_moved(word, warp) for word in words]
-
-
-def _moved(word: Word, warp: Warp) -> Word:
-    x, y = _outline(word)
-    if isinstance(warp, Affine):
-        x, y = warp.apply(x, y)
-    else:
-        x, y = _forward(x, y, warp)
+    if not words:
+        return []
+    boxes = np.array([(word.x0, word.y0, word.x1, word.y1) for word in words], float)
+    longest = float((boxes[:, 2:] - boxes[:, :2]).max())
+    x, y = _outlines(boxes, 2 if isinstance(warp, Affine) else 2 + int(longest // STEP_PX))
+    x, y = warp.apply(x, y) if isinstance(warp, Affine) else _forward(x, y, warp)
     # Interpolation spreads ink over half a pixel, and rounding must not cost any.
-    return replace(
-        word,
-        x0=math.floor(x.min() - 0.5),
-        y0=math.floor(y.min() - 0.5),
-        x1=math.ceil(x.max() + 0.5),
-        y1=math.ceil(y.max() + 0.5),
-    )
+    low = [np.floor(side.min(1) - 0.5).astype(int) for side in (x, y)]
+    high = [np.ceil(side.max(1) + 0.5).astype(int) for side in (x, y)]
+    moved = np.stack([*low, *high], axis=1).tolist()
+    return [
+        replace(word, x0=x0, y0=y0, x1=x1, y1=y1)
+        for word, (x0, y0, x1, y1) in zip(words, moved, strict=True)
+    ]
 
 
-def _outline(word: Word) -> tuple[np.ndarray, np.ndarray]:
-    """Return points along the sides of a word's box, corners included."""
-    across = np.linspace(word.x0, word.x1, 2 + (word.x1 - word.x0) // STEP_PX)
-    down = np.linspace(word.y0, word.y1, 2 + (word.y1 - word.y0) // STEP_PX)
-    x = [across, across, np.full(len(down), word.x0), np.full(len(down), word.x1)]
-    y = [np.full(len(across), word.y0), np.full(len(across), word.y1), down, down]
-    return np.concatenate(x).astype(float), np.concatenate(y).astype(float)
+def _outlines(boxes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y of so many points on each side of (N, 4) boxes, each (N, 4 * count)."""
+    part = np.linspace(0, 1, count)
+    x0, y0, x1, y1 = (boxes[:, at : at + 1] for at in range(4))
+    across, down = x0 + (x1 - x0) * part, y0 + (y1 - y0) * part
+    still = np.ones_like(part)
+    x = np.concatenate([across, across, x0 * still, x1 * still], axis=1)
+    y = np.concatenate([y0 * still, y1 * still, down, down], axis=1)
+    return x, y
 
 
 def _forward(x: np.ndarray, y: np.ndarray, field: Field) -> tuple[np.ndarray, np.ndarray]:
