@@ -17,7 +17,7 @@ _LABEL_CHARS = 48
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
 figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; }
-img { max-width: 100%; background: #fff; }
+img { width: 34rem; max-width: 100%; background: #fff; }
 table { border-collapse: collapse; } td, th { text-align: left; padding: .15rem 1rem .15rem 0; }
 """
 

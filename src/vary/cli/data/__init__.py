@@ -17,13 +17,16 @@ ENGINES: Table = {
     "blank": ("vary.cli.data.blank:blank", "Make pages and pictures without text."),
     "pdf": ("vary.cli.data_pdf:pdf", "Make page images and texts from PDFs."),
     "natural": ("vary.cli.data_natural:natural", "Make negatives of photos."),
+    "latex": ("vary.cli.data_latex:latex", "Make pages of text, formulas and tables by TeX."),
+    "association": ("vary.cli.data_association:association", "Make charts that tell something."),
     "import": ("vary.cli.data_import:import_set", "Import a data set of others."),
 }
-# Commands that read one.
-INSPECTORS: Table = {
+# Commands that read one, or make what an engine takes.
+OTHERS: Table = {
     "show": ("vary.cli.data.look:show", "Write a contact sheet of some samples."),
     "stats": ("vary.cli.data.look:stats", "Count what a set holds, and plot it."),
     "verify": ("vary.cli.data.look:verify", "Check that a set is whole and sound."),
+    "stories": ("vary.cli.data_association:stories", "Collect what charts tell: for association."),
     "index": ("vary.cli.data_index:index", "List near duplicates and overlaps with tests."),
 }
 
@@ -31,7 +34,7 @@ INSPECTORS: Table = {
 class DataCommands(CommandTable):
     """The commands of `vary data`."""
 
-    table = {**ENGINES, **INSPECTORS}
+    table = {**ENGINES, **OTHERS}
 
     def load(self, name: str) -> Any:
         """Import a command; one that makes a set gets `--ray`."""
