@@ -4,6 +4,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from vary.data.corpus import Paragraph, TextCorpus
 from vary.data.engines.base import make_sample
 from vary.data.engines.page.engine import PageConfig, PageEngine, build_page_engine
 from vary.data.engines.page.features import PageFeatures
+from vary.data.recipe import load_set_recipe
 from vary.errors import VaryError
 
 SEED = 3
@@ -192,3 +194,15 @@ def test_wrong_features_are_named(changes, message):
 def test_markdown_and_features_are_for_pages(changes):
     with pytest.raises(VaryError, match="for pages only"):
         PageConfig("text", kind="tile", **changes)
+
+
+@pytest.mark.parametrize("name", ["pages-en", "pages-zh", "pages-markdown-en", "pages-markdown-zh"])
+def test_the_recipes_of_pages_are_sound(name, text_folder, font_folder):
+    path = Path(__file__).parents[4] / "recipes" / "data" / f"{name}.yaml"
+    recipe = load_set_recipe(path)
+    assert recipe.name == name and recipe.config.kind == "page"
+    changes = [f"options.text={text_folder}", f"options.fonts=[{font_folder}]"]
+    if recipe.config.features.mixed:
+        changes.append(f"options.features.other_text={text_folder}")
+    engine = load_set_recipe(path, changes).engine_builder()()
+    assert engine.config()["degrade"]["name"] == "paper"
