@@ -16,6 +16,7 @@ from vary.data.engines.chart.style import (
 )
 from vary.data.engines.page.style import pick
 
+Step = Literal["", "start", "middle", "end"]
 Icon = Literal["roundRect", "rect", "circle", "diamond", "triangle", "pin"]
 Symbol = Literal["circle", "emptyCircle", "rect", "roundRect", "triangle", "diamond", "arrow"]
 
@@ -63,7 +64,7 @@ class EchartsLook:
     colors: tuple[Rgb, ...]
     radius_px: float
     smooth: bool
-    step: Literal["", "start", "middle", "end"]
+    step: Step
     symbol: Symbol
     icon: Icon
     legend_side: Literal["left", "right"]
@@ -79,7 +80,7 @@ def draw_look(spec: ChartSpec) -> EchartsLook:
     """Return the look of a chart; the same chart has the same one."""
     rng = _rng_of(spec)
     size = spec.style.text.size_px
-    step = pick(rng, {"": 9.0, "start": 0.3, "middle": 0.3, "end": 0.3})
+    step: Step = pick(rng, {"": 9.0, "start": 0.3, "middle": 0.3, "end": 0.3})
     return EchartsLook(
         colors=_colors(rng, spec),
         radius_px=size * float(rng.uniform(0.15, 0.6)) if rng.random() < 0.3 else 0.0,

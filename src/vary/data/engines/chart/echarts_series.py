@@ -28,7 +28,7 @@ def bar_data(spec: ChartSpec, look: EchartsLook, number: int) -> list[dict[str, 
     items = []
     for category, value in enumerate(series.values):
         color = look.colors[category if marks.by_category else number]
-        item = {"color": css(color)}
+        item: dict[str, Any] = {"color": css(color)}
         if marks.edge_px:
             item |= {"borderColor": css(spec.style.text.color), "borderWidth": marks.edge_px}
         if look.radius_px and not spec.stacked:

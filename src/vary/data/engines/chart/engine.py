@@ -13,7 +13,8 @@ from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject
 from vary.data.engines.chart.compose import KINDS, ChartChoices, ChartComposer, chart_shape
 from vary.data.engines.chart.drawn import DrawnChart, Renderer
-from vary.data.engines.chart.matplotlib_renderer import MatplotlibRenderer, can_use_collections
+from vary.data.engines.chart.either import Library, build_renderer
+from vary.data.engines.chart.matplotlib_renderer import can_use_collections
 from vary.data.engines.chart.reading import squeeze
 from vary.data.engines.chart.spec import ChartSpec, Kind
 from vary.data.engines.chart.target import chart_dict_text, parse_chart_dict
@@ -51,6 +52,8 @@ class ChartConfig:
         labelled: share of charts whose values are written beside the marks; in the others they
             can be read from the ticks. Pies are always labelled, crowded lines never.
         dpi: least and greatest resolution.
+        library: what draws: matplotlib, echarts, or both, half of the charts each.
+        node_modules: folder of ECharts' npm packages; None: where they are looked for by default.
         include_text, exclude_text: patterns of file names in `text`.
         include_fonts, exclude_fonts: patterns of families or file names.
         font_hashes: sha256 of the font files to take; none: all that fit the patterns.
@@ -63,6 +66,8 @@ class ChartConfig:
     target: Target = "paper"
     labelled: float = 0.6
     dpi: tuple[int, int] = (72, 160)
+    library: Library = "matplotlib"
+    node_modules: Path | None = None
     include_text: tuple[str, ...] = ()
     exclude_text: tuple[str, ...] = ()
     include_fonts: tuple[str, ...] = ()
@@ -78,6 +83,7 @@ class ChartConfig:
         _check_choice("language", [self.language], get_args(Language))
         _check_choice("kinds", self.kinds, KINDS)
         _check_choice("target", [self.target], get_args(Target))
+        _check_choice("library", [self.library], get_args(Library))
         low, high = self.dpi
         if not 50 <= low <= high <= 400:
             raise VaryError(f"dpi {low}-{high}: give two numbers from 50 to 400, the lower first")
@@ -110,7 +116,7 @@ class ChartEngine:
 
     def config(self) -> dict[str, Any]:
         """Return the options, text and fonts by their hashes, and the renderer's versions."""
-        places = {"text", "fonts", "font_hashes"}
+        places = {"text", "fonts", "font_hashes", "node_modules"}
         options = {name: v for name, v in asdict(self.options).items() if name not in places}
         digest = hashlib.sha256()
         for paragraph in self.corpus.paragraphs:
@@ -182,15 +188,15 @@ def build_chart_engine(config: ChartConfig) -> ChartEngine:
     """Return the engine of a configuration, with its text and fonts loaded.
 
     Raises:
-        VaryError: there is no text or no font, or matplotlib is not installed.
+        VaryError: there is no text or no font, or what draws is not installed.
     """
-    renderer = MatplotlibRenderer()
+    renderer = build_renderer(config.library, config.node_modules)
     renderer.versions()  # tells what to install before anything is made
     corpus = TextCorpus.from_folder(config.text, config.include_text, config.exclude_text)
     fonts = FontLibrary.discover(
         config.fonts, config.include_fonts, config.exclude_fonts, config.font_hashes
     )
-    if not can_use_collections():
+    if config.library != "echarts" and not can_use_collections():
         fonts = FontLibrary([face for face in fonts.faces if face.index == 0])
     return ChartEngine(config, corpus, fonts, renderer)
 
@@ -228,7 +234,6 @@ def _describe(spec: ChartSpec) -> dict[str, Any]:
         "value_titles": [axis.title for axis in spec.axes],
         "font": f"{face.family} {face.style}",
         "font_px": round(spec.style.text.size_px, 2),
-        "renderer": "matplotlib",
     }
 
 

@@ -1,0 +1,1 @@
+"""The `association` engine: charts whose title, names and values belong together."""
