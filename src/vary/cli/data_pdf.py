@@ -11,6 +11,19 @@ from vary.cli.data.options import number_range
 
 SHARD_SIZE = 128
 
+IncludeOption = Annotated[
+    list[str] | None, typer.Option(help="Pattern of documents to take (repeatable).")
+]
+ExcludeOption = Annotated[
+    list[str] | None, typer.Option(help="Pattern of documents to leave (repeatable).")
+]
+DropOption = Annotated[
+    Path | None, typer.Option(help="A list of `vary data index`: pages to leave out.")
+]
+CacheOption = Annotated[
+    Path | None, typer.Option(help="Folder that remembers documents; else the user's cache.")
+]
+
 
 def pdf(
     sources: Annotated[
@@ -31,20 +44,12 @@ def pdf(
     image: Annotated[str, typer.Option(help="png, jpeg or webp.")] = "png",
     quality: Annotated[int, typer.Option(help="Of jpeg and webp.")] = 90,
     order: Annotated[str, typer.Option(help="shuffled or listed.")] = "shuffled",
-    include: Annotated[
-        list[str] | None, typer.Option(help="Pattern of documents to take (repeatable).")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(help="Pattern of documents to leave (repeatable).")
-    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     min_characters: Annotated[int, typer.Option(help="Of a target.")] = 100,
     max_characters: Annotated[int, typer.Option(help="Of a target.")] = 8000,
-    drop: Annotated[
-        Path | None, typer.Option(help="A list of `vary data index`: pages to leave out.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder that remembers documents; else the user's cache.")
-    ] = None,
+    drop: DropOption = None,
+    cache: CacheOption = None,
     cpu_s: Annotated[int, typer.Option(help="Processor seconds that a page may take.")] = 30,
     memory_mib: Annotated[int, typer.Option(help="Memory that opening PDFs may take.")] = 1024,
     workers: Annotated[int, typer.Option(help="Processes; changes nothing in the bytes.")] = 1,

@@ -70,7 +70,9 @@ def pixel_versions(engine: str) -> dict[str, str]:
     known = library_versions()
     versions = {name: known[name] for name in _PIXEL_VERSIONS}
     jpeg = str(features.version_feature("libjpeg_turbo") or "absent")
-    drawn_with = {name: require(name, extra="data").__version__ for name in DRAWN_WITH[engine]}
+    drawn_with = {
+        name: require(name, extra="data").__version__ for name in DRAWN_WITH.get(engine, ())
+    }
     return {**versions, "libjpeg_turbo": jpeg, **drawn_with}
 
 

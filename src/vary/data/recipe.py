@@ -12,6 +12,7 @@ from typing import Any
 from vary.data.degrade.engine import build_degraded
 from vary.data.degrade.presets import DegradeConfig
 from vary.data.engines.base import Engine
+from vary.data.importers import IMPORTERS
 from vary.data.shards import Run
 from vary.errors import VaryError
 from vary.strict import apply_overrides, build_value, check_keys, read_fields
@@ -22,10 +23,13 @@ ENGINES: dict[str, tuple[str, str, str]] = {
     "blank": ("vary.data.engines.blank.engine", "BlankConfig", "build_blank_engine"),
     "chart": ("vary.data.engines.chart.engine", "ChartConfig", "build_chart_engine"),
     "latex": ("vary.data.engines.latex.engine", "LatexConfig", "build_latex_engine"),
+    "natural": ("vary.data.engines.natural", "NaturalConfig", "build_natural_engine"),
     "page": ("vary.data.engines.page.engine", "PageConfig", "build_page_engine"),
+    "pdf": ("vary.data.engines.pdf.engine", "PdfConfig", "build_pdf_engine"),
+    **IMPORTERS,
 }
 # Libraries beyond Pillow and numpy that draw an engine's pictures: their versions move pixels.
-DRAWN_WITH: dict[str, tuple[str, ...]] = {"blank": (), "chart": ("matplotlib",), "page": ()}
+DRAWN_WITH: dict[str, tuple[str, ...]] = {"chart": ("matplotlib",)}
 # A shard of documents is a file of some tens of megabytes, and a stopped run loses little.
 SHARD_SIZE = 128
 # What an override may change in a frozen set without making another set of it.
