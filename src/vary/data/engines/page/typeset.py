@@ -37,7 +37,7 @@ class TextStyle:
 
     def __hash__(self) -> int:
         """Hash what tells the styles of a page apart; that of a face with its path takes long."""
-        return hash((self.size_px, self.color, self.face.family, self.face.style))
+        return hash((self.size_px, self.face.style))
 
 
 class FontLoader(Protocol):
@@ -62,6 +62,7 @@ class Typesetter:
     second: FontFace | None = None
     second_is_cjk: bool = False
     _loaded: dict[tuple[FontFace, float], GlyphSet] = field(default_factory=dict)
+    _of_style: dict[TextStyle, GlyphSet] = field(default_factory=dict)
     _widths: dict[tuple[str, TextStyle], float] = field(default_factory=dict)
 
     def font(self, style: TextStyle) -> ImageFont.FreeTypeFont:
@@ -70,22 +71,28 @@ class Typesetter:
 
     def glyphs(self, style: TextStyle) -> GlyphSet:
         """Return the glyphs of a style's font at `OVERSAMPLE` times its size."""
-        key = (style.face, style.size_px)
-        if key not in self._loaded:
-            self._loaded[key] = GlyphSet(self.fonts.load(style.face, style.size_px * OVERSAMPLE))
-        return self._loaded[key]
+        known = self._of_style.get(style)
+        if known is None:
+            key = (style.face, style.size_px)
+            if key not in self._loaded:
+                font = self.fonts.load(style.face, style.size_px * OVERSAMPLE)
+                self._loaded[key] = GlyphSet(font)
+            known = self._of_style[style] = self._loaded[key]
+        return known
 
     def width(self, text: str, style: TextStyle) -> float:
         """Return how far a text advances, px."""
         key = (text, style)
-        if key not in self._widths:
+        known = self._widths.get(key)
+        if known is None:
             glyphs = self.glyphs(style)
             if style.tracking_px:
                 length = sum(glyphs.advance(character) for character in text)
             else:
                 length = glyphs.advance(text)
-            self._widths[key] = length / OVERSAMPLE + style.tracking_px * len(text)
-        return self._widths[key]
+            known = length / OVERSAMPLE + style.tracking_px * len(text)
+            self._widths[key] = known
+        return known
 
     def space(self, style: TextStyle) -> float:
         """Return the width of a space, px; fonts without a sensible one get a quarter em."""
