@@ -291,3 +291,16 @@ def test_a_recipe_names_its_degradation(tmp_path):
         load_set_recipe(path)
     path.write_text(head)
     assert "degrade" not in load_set_recipe(path).engine_builder()().config()
+
+
+def test_small_print_neither_vanishes_nor_runs_together():
+    """Hairlines: a dilation would take them away, an erosion of 3 px would make them blots."""
+    image = Image.new("L", SIZE, 255)
+    for x in range(40, 280, 4):
+        ImageDraw.Draw(image).line((x, 40, x, 360), fill=0)
+    ink = int((np.asarray(image) < 128).sum())
+    for seed in range(400):
+        page = degrade(image, (), DegradeConfig("paper", 1.0), np.random.default_rng(seed))
+        assert "dilation" not in page.steps
+        if page.steps == ["erosion"]:
+            assert (np.asarray(page.image) < 128).sum() < 2.3 * ink

@@ -25,6 +25,8 @@ WHITE = (255, 255, 255)
 MAX_STRENGTH = 3.0
 # A warp that would push a word off the image is made weaker so often, then left out.
 TRIES = 3
+# Share of its ink that erosion and dilation may leave, or make of it.
+LEAST_INK, MOST_INK = 0.4, 2.2
 
 
 @dataclass(frozen=True)
@@ -127,15 +129,31 @@ def _is_inside(word: Word, size: tuple[int, int]) -> bool:
     return word.x0 >= -1 and word.y0 >= -1 and word.x1 <= size[0] + 1 and word.y1 <= size[1] + 1
 
 
+def _change_strokes(page: Page, width: int, *, thicker: bool) -> None:
+    """Erode or dilate a page as far as its words stay legible, or not at all."""
+    change = marks.thicken if thicker else marks.thin
+    before = _ink_of(page.image)
+    for narrower in range(width, 1, -1):
+        changed = change(page.image, narrower)
+        # Small print runs together, or vanishes, where large print only changes its weight.
+        if LEAST_INK * before <= _ink_of(changed) <= MOST_INK * before:
+            _do(page, "erosion" if thicker else "dilation", changed)
+            return
+
+
+def _ink_of(image: Image.Image) -> float:
+    """Return how much stands out from the paper, summed over all pixels."""
+    tones = np.asarray(image.convert("L"), np.float32)
+    return float(np.abs(tones - np.median(tones)).sum())
+
+
 def _paper(page: Page, rng: np.random.Generator, s: float) -> None:
     """Degrade a page as the paper's training does: each step now and then, white around."""
     image = page.image
     white: Fill = WHITE if image.mode == "RGB" else 255
     if rng.random() < 0.02:
         width = max(1, round(1 + (int(rng.integers(2, 4)) - 1) * s))
-        thicker = rng.random() < 0.5
-        change = marks.thicken if thicker else marks.thin
-        _do(page, "erosion" if thicker else "dilation", change(page.image, width))
+        _change_strokes(page, width, thicker=bool(rng.random() < 0.5))
     if rng.random() < 0.03:
         x, y = float(rng.uniform(0, 3)) * s, float(rng.uniform(-3, 0)) * s
         _warp(page, "shear", lambda share: about_middle(
