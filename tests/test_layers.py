@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "vary"
 
 # What every layer may use: no layer, and nothing of the package beyond itself.
-BASE = {"errors", "extras", "strict", "checkpoints"}
+BASE = {"errors", "extras", "strict", "checkpoints", "markup"}
 
 # layer -> what it may import besides BASE and itself. A dotted name allows that module only.
 ALLOWED: dict[str, set[str]] = {
@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "extras": set(),
     "strict": set(),
     "checkpoints": set(),
+    "markup": set(),
     "vocabulary": set(),
     "model": {"vocabulary"},
     "data": {"vocabulary", "model"},

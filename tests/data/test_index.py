@@ -237,7 +237,7 @@ def test_what_cannot_be_compared_is_named(make_set, tmp_path):
 def test_the_command_writes_the_list(make_set, tmp_path):
     import typer
 
-    from vary.cli.data_index import index
+    from vary.cli.data.index import index
 
     app = typer.Typer()
     app.command()(index)

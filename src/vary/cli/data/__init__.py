@@ -4,8 +4,7 @@ from typing import Any
 
 import typer
 
-from vary.cli.data.making import add_cluster_option, generate_with_progress, report
-from vary.cli.data.options import number_range
+from vary.cli.data.making import add_cluster_option
 from vary.cli.table import CommandTable, Table
 
 # Commands that make a set. A new engine's command is a function in a module of its own and a row
@@ -15,19 +14,19 @@ ENGINES: Table = {
     "page": ("vary.cli.data.page:page", "Make pages, tiles or lines from plain text and fonts."),
     "block": ("vary.cli.data.page:block", "Make blocks of words or lines on a canvas."),
     "blank": ("vary.cli.data.blank:blank", "Make pages and pictures without text."),
-    "pdf": ("vary.cli.data_pdf:pdf", "Make page images and texts from PDFs."),
-    "natural": ("vary.cli.data_natural:natural", "Make negatives of photos."),
-    "latex": ("vary.cli.data_latex:latex", "Make pages of text, formulas and tables by TeX."),
-    "association": ("vary.cli.data_association:association", "Make charts that tell something."),
-    "import": ("vary.cli.data_import:import_set", "Import a data set of others."),
+    "pdf": ("vary.cli.data.pdf:pdf", "Make page images and texts from PDFs."),
+    "natural": ("vary.cli.data.natural:natural", "Make negatives of photos."),
+    "latex": ("vary.cli.data.latex:latex", "Make pages of text, formulas and tables by TeX."),
+    "association": ("vary.cli.data.association:association", "Make charts that tell something."),
+    "import": ("vary.cli.data.importing:import_set", "Import a data set of others."),
 }
 # Commands that read one, or make what an engine takes.
 OTHERS: Table = {
     "show": ("vary.cli.data.look:show", "Write a contact sheet of some samples."),
     "stats": ("vary.cli.data.look:stats", "Count what a set holds, and plot it."),
     "verify": ("vary.cli.data.look:verify", "Check that a set is whole and sound."),
-    "stories": ("vary.cli.data_association:stories", "Collect what charts tell: for association."),
-    "index": ("vary.cli.data_index:index", "List near duplicates and overlaps with tests."),
+    "stories": ("vary.cli.data.association:stories", "Collect what charts tell: for association."),
+    "index": ("vary.cli.data.index:index", "List near duplicates and overlaps with tests."),
 }
 
 
@@ -52,7 +51,3 @@ app = typer.Typer(
 @app.callback()
 def data() -> None:
     """Make training data with an engine, look at it, count it, check it."""
-
-
-# Names by which older modules of commands call these.
-_generate_with_progress, _report, _range = generate_with_progress, report, number_range

@@ -283,7 +283,7 @@ def test_the_command_makes_a_set_of_all_pages(library, cache, tmp_path):
     import typer
     from typer.testing import CliRunner
 
-    from vary.cli.data_pdf import pdf
+    from vary.cli.data.pdf import pdf
 
     app = typer.Typer()
     app.command()(pdf)

@@ -36,7 +36,7 @@ def natural(
     shard_size: Annotated[int, typer.Option(help="Photos per shard.")] = SHARD_SIZE,
 ) -> None:
     """Make negatives of photos: each with a sentence that says that it is a photo."""
-    from vary.cli.data_import import generate_source
+    from vary.cli.data.importing import generate_source
     from vary.data.engines.natural import NaturalConfig, build_natural_engine
 
     config = NaturalConfig(

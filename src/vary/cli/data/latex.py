@@ -42,7 +42,7 @@ def latex(
     shard_size: Annotated[int, typer.Option(help="Indices per shard.")] = SHARD_SIZE,
 ) -> None:
     """Make pages of text, formulas and tables, set anew from LaTeX sources; it needs TeX."""
-    from vary.cli.data import _generate_with_progress, _report
+    from vary.cli.data.making import generate_with_progress, report
     from vary.data.engines.latex.engine import LatexConfig, build_latex_engine
     from vary.data.shards import Run
 
@@ -59,7 +59,7 @@ def latex(
         fonts=tuple(fonts) if fonts else None,
     )
     run = Run(out, count, seed, shard_size, workers)
-    _report(_generate_with_progress(partial(build_latex_engine, config), run), out)
+    report(generate_with_progress(partial(build_latex_engine, config), run), out)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def generate_source(
     Raises:
         VaryError: more is asked for than there is.
     """
-    from vary.cli.data import _generate_with_progress, _report
+    from vary.cli.data.making import generate_with_progress, report
     from vary.data.shards import Run
 
     out, count, seed = what
@@ -120,7 +120,7 @@ def generate_source(
     if count is not None and count > length:
         raise VaryError(f"--count {count}: the source has {length} entries; leave it out for all")
     run = Run(out, length if count is None else count, seed, shard_size, workers)
-    _report(_generate_with_progress(build_engine, run), out)
+    report(generate_with_progress(build_engine, run), out)
 
 
 def _builder(kind: str, source: Path, options: dict[str, Any]) -> "Callable[[], Engine]":

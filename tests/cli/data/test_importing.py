@@ -5,8 +5,8 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from vary.cli.data_import import import_set
-from vary.cli.data_natural import natural
+from vary.cli.data.importing import import_set
+from vary.cli.data.natural import natural
 from vary.data.manifest import read_manifest
 from vary.data.shards import iterate_set
 from vary.errors import VaryError
