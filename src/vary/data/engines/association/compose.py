@@ -112,9 +112,15 @@ def _wide_enough(style: ChartStyle, story: Story, form: NumberForm, kind: Kind) 
             values = np.array([series.values for series in story.series])
             part = float(values.min() / values.sum(axis=0).max())
             need = 0.62 * longest * em / part / 0.6
-            return replace(style, width_px=round(min(max(style.width_px, need), 90 * em)))
+            return _widened(style, need, 90 * em)
         return style
     need = slots * (0.62 * longest + 0.8) * em / style.marks.bar_share + 10 * em
     if kind in {"line", "lines", "area"}:
         need = slots * (0.62 * longest + 0.8) * em + 10 * em
-    return replace(style, width_px=round(min(max(style.width_px, need), 100 * em)))
+    return _widened(style, need, 100 * em)
+
+
+def _widened(style: ChartStyle, least_px: float, most_px: float) -> ChartStyle:
+    """Return a look at least so wide, and high enough not to be a strip."""
+    width = round(min(max(style.width_px, least_px), most_px))
+    return replace(style, width_px=width, height_px=max(style.height_px, round(0.42 * width)))

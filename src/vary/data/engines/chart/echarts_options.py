@@ -119,7 +119,8 @@ def _legend(spec: ChartSpec, look: EchartsLook) -> dict[str, Any]:
         # A legend that is drawn inside elsewhere stands to one side here.
         place = "center" if style.legend != "inside" else look.legend_side
         padding = round(max(style.padding_px, 3.0))
-        legend |= {"left": place} if place != "right" else {"right": padding, "left": "auto"}
+        places = {"left": {"left": padding}, "right": {"right": padding, "left": "auto"}}
+        legend |= places.get(place, {"left": place})
         legend["width"] = round(style.width_px - 2 * style.padding_px - 2 * em)
     return legend
 

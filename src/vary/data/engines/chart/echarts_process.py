@@ -17,7 +17,7 @@ WORKER = Path(__file__).with_name("echarts_worker.mjs")
 PACKAGES = Path(__file__).with_name("package.json")
 MODULES_VARIABLE = "VARY_ECHARTS"
 # One chart takes about 30 ms; the first one loads fonts.
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 # A worker that has grown beyond this is replaced: fonts stay in its memory.
 LARGEST_RSS = 700 * 2**20
 # Heap of the scripts alone; pictures and fonts lie outside it.
@@ -76,6 +76,11 @@ class NodeWorker:
         """End the process."""
         with suppress(Exception):
             self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the process, 0 where there is none."""
+        return 0 if self._process is None else self._process.pid
 
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Return the worker's report and its picture's bytes.

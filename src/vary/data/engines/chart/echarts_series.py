@@ -58,7 +58,8 @@ def line_data(spec: ChartSpec, look: EchartsLook, number: int) -> list[dict[str,
                 "distance": round(0.35 * text.size_px, 1),
                 "formatter": {"$text": series.form.format(value)},
             }
-            if series.line or spec.kind == "area" or text.label_boxed:
+            # Lines run through numbers unless these stand on a plate.
+            if series.line or spec.kind in {"area", "lines"} or text.label_boxed:
                 label |= {"backgroundColor": css(spec.style.plot), "padding": 1}
         items.append({"value": value, "label": label})
     return items

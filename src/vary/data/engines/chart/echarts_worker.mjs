@@ -209,10 +209,14 @@ function draw(request) {
   canvas.width = width;
   canvas.height = height;
   const chart = echarts.init(canvas, null, { devicePixelRatio: 1, width, height });
+  const zr = chart.getZr();
+  const paint = zr.flush.bind(zr);
+  // Options are set twice and painted once.
+  zr.flush = () => {};
   try {
     chart.setOption(revive(request.option));
     const plot = arrange(chart, request);
-    chart.getZr().flush();
+    paint();
     const found = owners(chart);
     const report = { plot, texts: textsOf(chart, found), series: marksOf(chart) };
     const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
