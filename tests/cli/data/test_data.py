@@ -109,6 +109,25 @@ def test_lines_and_tiles_are_made(run, sources, tmp_path, kind):
     assert run("verify", out).exit_code == 0
 
 
+def test_pages_with_features_that_look_scanned(run, sources, tmp_path):
+    features = ["--tables", 0.4, "--footnotes", 1, "--furniture", 1, "--target", "markdown"]
+    out = tmp_path / "scans"
+    basic = ["page", *sources, "--out", out, "--count", 2, "--seed", 1]
+    result = run(*basic, *features, "--table-markup", "pipe", "--degrade", "scan:0.5")
+    assert result.exit_code == 0, result.output
+    configuration = json.loads((out / "manifest.json").read_text("utf-8"))["configuration"]
+    assert configuration["degrade"] == {"name": "scan", "strength": 0.5}
+    assert configuration["features"]["footnotes"] == 1.0
+    assert run("verify", out).exit_code == 0
+    # The option of one call is not that of the next.
+    again = run("page", *sources, "--out", tmp_path / "plain", "--count", 1, "--seed", 1)
+    assert again.exit_code == 0, again.output
+    assert "degrade" not in (tmp_path / "plain" / "manifest.json").read_text("utf-8")
+    refused = run(*basic, "--degrade", "fog")
+    assert refused.exit_code == 2
+    assert "fog" in refused.output
+
+
 def test_show_writes_a_sheet_beside_the_set(run, made, tmp_path):
     result = run("show", made)
     assert result.exit_code == 0, result.output

@@ -4,11 +4,11 @@ from typing import Any
 
 import typer
 
-from vary.cli.data.making import add_cluster_option
+from vary.cli.data.making import add_cluster_option, add_degrade_option
 from vary.cli.table import CommandTable, Table
 
 # Commands that make a set. A new engine's command is a function in a module of its own and a row
-# here; it calls `generate_with_progress` and `report`, and has `--ray` by standing here.
+# here; it calls `generate_with_progress` and `report`; `--ray` and `--degrade` come of themselves.
 ENGINES: Table = {
     "make": ("vary.cli.data.make:make", "Make a set from a recipe."),
     "page": ("vary.cli.data.page:page", "Make pages, tiles or lines from plain text and fonts."),
@@ -36,10 +36,12 @@ class DataCommands(CommandTable):
     table = {**ENGINES, **OTHERS}
 
     def load(self, name: str) -> Any:
-        """Import a command; one that makes a set gets `--ray`."""
+        """Import a command; one that makes a set gets `--ray` and, but for recipes, `--degrade`."""
         command = super().load(name)
         if name in ENGINES:
             add_cluster_option(command)
+        if name in ENGINES and name != "make":
+            add_degrade_option(command)
         return command
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from vary.data.manifest import Manifest
     from vary.data.shards import Run
 
-# The address of the command's cluster. Each command that makes a set is called with `--ray` or
-# without, so none is left of a call before.
+# What the options that all commands share were given. Each command that makes a set is called with
+# them or without, so nothing is left of a call before.
 _cluster: ContextVar[str | None] = ContextVar("cluster", default=None)
+_degradation: ContextVar[str | None] = ContextVar("degradation", default=None)
 
 
 def add_cluster_option(command: Any) -> None:
@@ -30,13 +32,34 @@ def add_cluster_option(command: Any) -> None:
         ] = None,
     ) -> None: ...
 
+    _add_option(command, only_ray, _cluster)
+
+
+def add_degrade_option(command: Any) -> None:
+    """Give a command the option `--degrade`, which `generate_with_progress` reads.
+
+    A recipe says by itself whether its pictures are degraded.
+    """
+
+    def only_degrade(
+        degrade: Annotated[
+            str | None,
+            typer.Option(help="Make pictures look scanned: paper, scan, or scan:0.5."),
+        ] = None,
+    ) -> None: ...
+
+    _add_option(command, only_degrade, _degradation)
+
+
+def _add_option(command: Any, holding: Callable[..., None], kept: ContextVar[str | None]) -> None:
+    """Add the only option of a function to a command; its value is kept, not passed on."""
     holder = typer.Typer(add_completion=False)
-    holder.command()(only_ray)
+    holder.command()(holding)
     option = typer.main.get_command(holder).params[0]
     option.expose_value = False
 
     def keep(_context: Any, _option: Any, value: str | None) -> str | None:
-        _cluster.set(value)
+        kept.set(value)
         return value
 
     option.callback = keep
@@ -44,7 +67,7 @@ def add_cluster_option(command: Any) -> None:
 
 
 def generate_with_progress(build_engine: "Callable[[], Engine]", run: "Run") -> "Manifest":
-    """Make a set, here or on the cluster of `--ray`, and show how far it is.
+    """Make a set, here or on the cluster of `--ray`, degraded by `--degrade`; show how far it is.
 
     Raises:
         VaryError: as `vary.data.shards.generate`.
@@ -53,7 +76,11 @@ def generate_with_progress(build_engine: "Callable[[], Engine]", run: "Run") -> 
 
     from vary.data.shards import generate
 
-    address = _cluster.get()
+    degradation, address = _degradation.get(), _cluster.get()
+    if degradation is not None:
+        from vary.data.degrade.engine import build_degraded, parse_degrade
+
+        build_engine = partial(build_degraded, build_engine, parse_degrade(degradation))
     pool = None
     if address is not None:
         from vary.data.ray_pool import ray_pool

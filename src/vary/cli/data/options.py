@@ -16,7 +16,7 @@ FontsOption = Annotated[
     list[Path] | None, typer.Option(help="Font folder (repeatable); else the system's.")
 ]
 LanguageOption = Annotated[str, typer.Option(help="Language of the text.")]
-TargetOption = Annotated[str, typer.Option(help="lines (as drawn) or paragraphs.")]
+TargetOption = Annotated[str, typer.Option(help="lines (as drawn), paragraphs or markdown.")]
 IncludeTextOption = Annotated[
     list[str] | None, typer.Option(help="Pattern of text files to take (repeatable).")
 ]

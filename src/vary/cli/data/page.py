@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 # Indices per shard: files of some tens of megabytes, and a stopped run loses little.
 SHARD_SIZES = {"page": 128, "tile": 2048, "line": 4096, "block": 2048}
 
+ShareOption = Annotated[float, typer.Option(help="Share, 0 to 1; kind page only.", min=0, max=1)]
+OtherTextOption = Annotated[
+    Path | None, typer.Option(help="Text in the other script, for --mixed.")
+]
+TableMarkupOption = Annotated[str, typer.Option(help="Tables in Markdown: latex or pipe.")]
+KeepFurnitureOption = Annotated[
+    bool, typer.Option("--keep-furniture", help="Markdown keeps running heads and page numbers.")
+]
+
 
 def page(
     text: TextOption,
@@ -45,14 +54,26 @@ def page(
     dpi: Annotated[str, typer.Option(help="Resolution: a number or a range.")] = "72-200",
     columns: Annotated[str, typer.Option(help="Allowed numbers of columns.")] = "1,2,3",
     sizes: Annotated[str, typer.Option(help="Page sizes.")] = "a4,letter,book,slide",
+    tables: ShareOption = 0.0,
+    footnotes: ShareOption = 0.0,
+    furniture: ShareOption = 0.0,
+    mixed: ShareOption = 0.0,
+    other_text: OtherTextOption = None,
+    table_markup: TableMarkupOption = "latex",
+    keep_furniture: KeepFurnitureOption = False,
     include_text: IncludeTextOption = None,
     exclude_text: ExcludeTextOption = None,
     include_fonts: IncludeFontsOption = None,
     exclude_fonts: ExcludeFontsOption = None,
     shard_size: ShardSizeOption = None,
 ) -> None:
-    """Make pages, tiles or lines from plain text and fonts."""
+    """Make pages, tiles or lines from plain text and fonts.
+
+    The shares are those of pages with footnotes, further running heads and page numbers, or mixed
+    scripts; that of tables is the chance after each paragraph.
+    """
     from vary.data.engines.page.engine import PageConfig
+    from vary.data.engines.page.features import PageFeatures
 
     config = PageConfig(
         text=text,
@@ -67,6 +88,15 @@ def page(
         exclude_text=tuple(exclude_text or ()),
         include_fonts=tuple(include_fonts or ()),
         exclude_fonts=tuple(exclude_fonts or ()),
+        features=PageFeatures(
+            tables=tables,
+            footnotes=footnotes,
+            furniture=furniture,
+            mixed=mixed,
+            other_text=other_text,
+            table_markup=table_markup,  # type: ignore[arg-type]
+            keep_furniture=keep_furniture,
+        ),
     )
     _make(config, (out, count, seed), shard_size, workers)
 
