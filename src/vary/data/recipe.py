@@ -20,6 +20,11 @@ from vary.strict import apply_overrides, build_value, check_keys, read_fields
 # Engine -> module, configuration and builder in it. They are imported when a recipe asks for
 # them: some need libraries that others do not.
 ENGINES: dict[str, tuple[str, str, str]] = {
+    "association": (
+        "vary.data.engines.association.engine",
+        "AssociationConfig",
+        "build_association_engine",
+    ),
     "blank": ("vary.data.engines.blank.engine", "BlankConfig", "build_blank_engine"),
     "chart": ("vary.data.engines.chart.engine", "ChartConfig", "build_chart_engine"),
     "latex": ("vary.data.engines.latex.engine", "LatexConfig", "build_latex_engine"),

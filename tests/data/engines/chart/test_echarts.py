@@ -230,3 +230,25 @@ def _is_labelled_bar(engine: Any, index: int) -> bool:
         return False
     title = parse_chart_dict(make_sample(engine, 5, index).text)["title"]
     return meta["chart"] == "bar" and meta["labels"] and bool(title)
+
+
+@needs_packages
+def test_each_line_of_a_text_has_its_own_width(engine, font_folder):
+    """ECharts tells the longest line's for all of them."""
+    worker = engine.renderer.renderers["echarts"].worker
+    font = {"fontFamily": "f", "fontSize": 20, "fontWeight": "normal", "lineHeight": 24}
+    title = {"text": "A long first line\nshort", "left": "center", "textStyle": font, "padding": 0}
+    sides = {"top": ["title"], "bottom": [], "left": [], "right": []}
+    request = {
+        "width": 400,
+        "height": 300,
+        "fonts": [{"family": "f", "path": str(font_folder / "aileron.ttf"), "index": 0}],
+        "option": {"title": [title], "legend": [{"data": []}], "grid": [{}], "series": []},
+        "layout": {**sides, "note": 1, "padding": 5, "gap": 9, "round": False},
+    }
+    report, pixels = worker.ask(request)
+    first, second = report["texts"]
+    assert first["width"] > 2 * second["width"] > 40
+    assert first["x"] == pytest.approx(second["x"], abs=1) == pytest.approx(200, abs=1)
+    assert second["y"] - first["y"] == pytest.approx(24)
+    assert len(pixels) == 400 * 300 * 4

@@ -37,7 +37,7 @@ def chart_request(spec: ChartSpec, look: EchartsLook) -> dict[str, Any]:
         "height": style.height_px,
         "fonts": fonts_of(spec),
         "option": option,
-        "layout": _layout(spec, look, len(option["series"])),
+        "layout": _layout(spec, look),
     }
 
 
@@ -46,7 +46,7 @@ def has_legend(spec: ChartSpec) -> bool:
     return spec.style.marks.pie_names == "legend" if spec.round else len(spec.series) > 1
 
 
-def _layout(spec: ChartSpec, look: EchartsLook, num_pies: int) -> dict[str, Any]:
+def _layout(spec: ChartSpec, look: EchartsLook) -> dict[str, Any]:
     """Return what stands on which side, from the edge inwards."""
     style = spec.style
     sides: dict[str, list[str]] = {"top": [], "bottom": [], "left": [], "right": []}
@@ -63,7 +63,6 @@ def _layout(spec: ChartSpec, look: EchartsLook, num_pies: int) -> dict[str, Any]
         "padding": round(max(style.padding_px, 3.0)),
         "gap": round(style.text.size_px * 0.9),
         "round": spec.round,
-        "pies": list(range(num_pies)),
     }
 
 
@@ -119,7 +118,10 @@ def _legend(spec: ChartSpec, look: EchartsLook) -> dict[str, Any]:
         # A legend that is drawn inside elsewhere stands to one side here.
         place = "center" if style.legend != "inside" else look.legend_side
         padding = round(max(style.padding_px, 3.0))
-        places = {"left": {"left": padding}, "right": {"right": padding, "left": "auto"}}
+        places: dict[str, dict[str, Any]] = {
+            "left": {"left": padding},
+            "right": {"right": padding, "left": "auto"},
+        }
         legend |= places.get(place, {"left": place})
         legend["width"] = round(style.width_px - 2 * style.padding_px - 2 * em)
     return legend
@@ -207,7 +209,8 @@ def _series(
             "showBackground": look.background_bars and not spec.stacked,
             "data": bar_data(spec, look, number),
         }
-    made.pop("label", None)
+    for name in ("label", "hoverAnimation"):  # the one is each value's own, the other outdated
+        made.pop(name, None)
     if spec.stacked:
         made["stack"] = "all"
     which = "xAxisIndex" if spec.horizontal else "yAxisIndex"

@@ -12,6 +12,12 @@ OUTSIDE_RADIUS, INSIDE_RADIUS = 58.0, 88.0
 _CLEAR = "rgba(0,0,0,0)"
 
 
+def rose_of(spec: ChartSpec, look: EchartsLook) -> str:
+    """Return how sectors differ in radius; where numbers stand in them they do not."""
+    marks = spec.style.marks
+    return look.rose if (marks.pie_names, marks.pie_values) == ("outside", "beside") else ""
+
+
 def pie_series(spec: ChartSpec, look: EchartsLook, made: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a pie's series: one for sectors, and a clear one over it for numbers inside.
 
@@ -30,7 +36,7 @@ def pie_series(spec: ChartSpec, look: EchartsLook, made: dict[str, Any]) -> list
         "startAngle": round(marks.pie_start, 1),
         "clockwise": marks.pie_clockwise,
         "padAngle": round(60 * marks.pie_apart, 2),
-        "roseType": look.rose or False,
+        "roseType": rose_of(spec, look) or False,
         "minShowLabelAngle": 0,
         "avoidLabelOverlap": outside,
         "labelLine": {

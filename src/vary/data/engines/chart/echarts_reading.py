@@ -12,6 +12,7 @@ from vary.data.engines.base import Reject
 from vary.data.engines.chart.boxes import TextBox, first_outside, first_overlap
 from vary.data.engines.chart.echarts_look import EchartsLook
 from vary.data.engines.chart.echarts_options import has_legend
+from vary.data.engines.chart.echarts_pie import rose_of
 from vary.data.engines.chart.echarts_text import LINE_EM, width_of
 from vary.data.engines.chart.reading import squeeze
 from vary.data.engines.chart.sheet import Crowded
@@ -190,7 +191,7 @@ class EchartsReport:
             raise Reject("a sector is missing")
         angles = np.array([abs(mark["end"] - mark["begin"]) for mark in marks])
         share = values / values.sum()
-        if self.look.rose == "area":
+        if rose_of(self.spec, self.look) == "area":
             share = np.full(len(values), 1 / len(values))
         tolerance = _LEAST_SECTOR_TOLERANCE + self.spec.style.marks.pie_apart
         if np.abs(angles / (2 * math.pi) - share).max() > tolerance:

@@ -67,10 +67,12 @@ class EchartsRenderer:
         report.check_places()
         shown = report.read()
         height, width = spec.style.height_px, spec.style.width_px
-        picture = np.frombuffer(pixels, np.uint8).reshape(height, width, 4)[..., :3]
-        words = ink_words(report.boxes(), picture)
+        image = Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1).convert(
+            "RGB"
+        )
+        words = ink_words(report.boxes(), np.asarray(image))
         meta: dict[str, Any] = {"layout": layout, "width_px": width, "height_px": height}
-        return DrawnChart(Image.fromarray(np.ascontiguousarray(picture)), shown, words, meta)
+        return DrawnChart(image, shown, words, meta)
 
 
 def _layouts(spec: ChartSpec) -> Iterator[ChartSpec]:

@@ -83,13 +83,12 @@ def line_options(spec: ChartSpec, look: EchartsLook, number: int) -> dict[str, A
         "showAllSymbol": True,
         "lineStyle": {
             "width": round(max(marks.line_px, 1.0), 2),
-            "type": _DASHES[marks.lines[at]],
+            "type": "solid" if "area" in spec.kind else _DASHES[marks.lines[at]],
             "color": css(color),
         },
         "itemStyle": {"color": css(color)},
         "z": 3,
     }
-    options.pop("areaStyle", None)
     if spec.kind in {"area", "stacked-area"}:
         options["areaStyle"] = {"color": css(color), "opacity": round(marks.alpha, 2)}
     return options

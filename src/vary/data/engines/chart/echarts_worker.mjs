@@ -16,6 +16,7 @@ echarts.setPlatformAPI({ createCanvas: () => createCanvas(8, 8) });
 const registered = new Set();
 // One for all charts: pictures that wait for the collector fill the memory.
 const canvas = createCanvas(8, 8);
+const pen = createCanvas(8, 8).getContext('2d');
 
 // Skia takes the first face of a collection alone: others are written out as a file of their own.
 function faceOf(path, index) {
@@ -84,17 +85,24 @@ function groupRect(chart, mainType, index) {
   return { x: rect.x + found.group.x, y: rect.y + found.group.y, width: rect.width, height: rect.height };
 }
 
-// Titles and legends are put one under the other by their true sizes; the plot gets the rest.
-function arrange(chart, { width, height, layout }) {
+// Draws titles and legend alone, which is quick, to know their sizes: a pie of equal parts has the
+// legend's names whatever the chart is.
+function measure(chart, { title, legend }) {
+  const data = legend[0].data.map((name) => ({ name, value: 1, label: { show: false } }));
+  chart.setOption({ animation: false, title, legend, series: [{ type: 'pie', data }] });
+}
+
+// Puts titles and legends one under the other by their true sizes; the plot gets the rest.
+function arrange(chart, option, { height, layout }) {
+  measure(chart, option);
   const { padding, gap } = layout;
   const room = { left: padding, top: padding, right: padding, bottom: padding };
-  const patch = { title: [], legend: [] };
   const place = (side, part) => {
     const index = part === 'note' ? layout.note : 0;
     const type = part === 'legend' ? 'legend' : 'title';
     const rect = groupRect(chart, type, index);
     if (!rect) return;
-    const told = {};
+    const told = option[type][index];
     if (side === 'right' || side === 'left') {
       told[side] = padding;
       told.top = Math.max(room.top, room.top + (height - room.top - room.bottom - rect.height) / 2);
@@ -104,18 +112,15 @@ function arrange(chart, { width, height, layout }) {
       if (side === 'bottom') told.top = 'auto';
       room[side] += rect.height + gap;
     }
-    patch[type][index] = told;
   };
   for (const side of ['top', 'bottom', 'left', 'right']) {
-    for (const part of layout[side] ?? []) place(side, part);
+    for (const part of layout[side]) place(side, part);
   }
-  for (let at = 0; at < patch.title.length; at += 1) patch.title[at] ??= {};
-  const box = { ...room };
-  if (layout.round) patch.series = layout.pies.map(() => ({ ...box }));
-  else patch.grid = [box];
-  if (!patch.title.length) delete patch.title;
-  if (!patch.legend.length) delete patch.legend;
-  chart.setOption(patch);
+  for (const plot of layout.round ? option.series : option.grid) Object.assign(plot, room);
+  return room;
+}
+
+function plotOf(chart, room, { width, height }) {
   const grid = chart.getModel().getComponent('grid', 0)?.coordinateSystem.getRect();
   if (grid) return { x0: grid.x, y0: grid.y, x1: grid.x + grid.width, y1: grid.y + grid.height };
   return { x0: room.left, y0: room.top, x1: width - room.right, y1: height - room.bottom };
@@ -166,17 +171,22 @@ function textsOf(chart, found) {
     const block = span.parent ?? span;
     if (!blocks.has(block)) blocks.set(block, blocks.size);
     const rect = span.getBoundingRect();
+    const { font, text, textAlign, x: anchor = 0 } = span.style;
+    // A line's own rectangle is as wide as the longest line of its text.
+    pen.font = font;
+    const { width } = pen.measureText(text);
+    const shift = { center: 0, middle: 0, right: -width / 2, end: -width / 2 }[textAlign] ?? width / 2;
     const transform = span.getComputedTransform();
-    const [x, y] = turned(transform, rect.x + rect.width / 2, rect.y + rect.height / 2);
+    const [x, y] = turned(transform, anchor + shift, rect.y + rect.height / 2);
     texts.push({
       ...owner,
       block: blocks.get(block),
       anid: block.anid ?? '',
-      text: span.style.text,
+      text,
       x,
       y,
-      width: rect.width,
-      em: Number(/([\d.]+)px/.exec(span.style.font ?? '12px')[1]),
+      width,
+      em: Number(/([\d.]+)px/.exec(font)[1]),
       degrees: transform ? (-Math.atan2(transform[1], transform[0]) * 180) / Math.PI : 0,
       color: echarts.color.parse(span.style.fill ?? '#000') ?? null,
     });
@@ -211,16 +221,18 @@ function draw(request) {
   const chart = echarts.init(canvas, null, { devicePixelRatio: 1, width, height });
   const zr = chart.getZr();
   const paint = zr.flush.bind(zr);
-  // Options are set twice and painted once.
+  // Layouts are made twice and painted once.
   zr.flush = () => {};
   try {
-    chart.setOption(revive(request.option));
-    const plot = arrange(chart, request);
+    const option = revive(request.option);
+    const room = arrange(chart, option, request);
+    chart.setOption(option, { notMerge: true });
     paint();
+    const plot = plotOf(chart, room, request);
     const found = owners(chart);
     const report = { plot, texts: textsOf(chart, found), series: marksOf(chart) };
-    const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
-    return [report, Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength)];
+    // Nothing shines through: these are the colours themselves.
+    return [report, canvas.data()];
   } finally {
     chart.dispose();
   }
@@ -235,6 +247,15 @@ function versions() {
   };
 }
 
+// What this process holds by itself. Mapped fonts do not count: the system takes them back at need.
+function memoryBytes() {
+  try {
+    return Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1]) * 1024;
+  } catch {
+    return process.memoryUsage.rss();
+  }
+}
+
 function answer(line) {
   const request = JSON.parse(line);
   let report;
@@ -245,8 +266,7 @@ function answer(line) {
   } catch (error) {
     report = { error: String(error?.message ?? error) };
   }
-  const rss = process.memoryUsage.rss();
-  const head = JSON.stringify({ id: request.id, rss, bytes: pixels.length, ...report });
+  const head = JSON.stringify({ id: request.id, rss: memoryBytes(), bytes: pixels.length, ...report });
   process.stdout.write(`${head}\n`);
   if (pixels.length) process.stdout.write(pixels);
 }
