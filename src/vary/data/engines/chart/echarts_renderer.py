@@ -14,12 +14,10 @@ from vary.data.engines.chart.echarts_look import EchartsLook, draw_look
 from vary.data.engines.chart.echarts_options import chart_request
 from vary.data.engines.chart.echarts_process import TIMEOUT_S, NodeWorker, default_modules
 from vary.data.engines.chart.echarts_reading import EchartsReport
+from vary.data.engines.chart.layouts import roomier_layouts
 from vary.data.engines.chart.sheet import Crowded
 from vary.data.engines.chart.spec import ChartSpec
 from vary.extras import require
-
-# Sides of a picture over the em size: seen at 1024 px, its letters are still 9 px large.
-LARGEST_EM = 112.0
 
 
 class EchartsRenderer:
@@ -77,30 +75,9 @@ class EchartsRenderer:
 
 def _layouts(spec: ChartSpec) -> Iterator[ChartSpec]:
     """Yield a chart as it was drawn by lot, then with more and more room."""
-    text_px = spec.style.text.size_px
     yield spec
-    turned = spec.style.text.category_rotation or 30
-    for factor, rotation in ((1.2, turned), (1.45, 45), (1.75, 90)):
-        roomier = _roomier(spec, factor, rotation)
-        if max(roomier.style.width_px, roomier.style.height_px) <= LARGEST_EM * text_px:
-            yield roomier
-
-
-def _roomier(spec: ChartSpec, factor: float, rotation: int) -> ChartSpec:
-    style = spec.style
-    marks, text = style.marks, style.text
-    if spec.round and factor > 1.4:
-        marks = replace(marks, pie_names="legend", pie_values="inside", pie_apart=0.0)
-    if not spec.stacked:
-        text = replace(text, label_place="end")
-    rotated = rotation if not spec.horizontal and not spec.round else 0
-    return replace(
-        spec,
-        style=replace(
-            style,
-            width_px=round(style.width_px * factor),
-            height_px=round(style.height_px * factor),
-            text=replace(text, category_rotation=rotated),
-            marks=marks,
-        ),
-    )
+    for roomier in roomier_layouts(spec):
+        style = roomier.style
+        if not spec.stacked:
+            style = replace(style, text=replace(style.text, label_place="end"))
+        yield replace(roomier, style=style)

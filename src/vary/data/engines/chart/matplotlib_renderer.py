@@ -18,6 +18,7 @@ from vary.data.engines.chart.furniture import (
     put_legend_inside,
 )
 from vary.data.engines.chart.labels import draw_labels, draw_sector_texts
+from vary.data.engines.chart.layouts import roomier_layouts
 from vary.data.engines.chart.marks import Marks, draw_marks, draw_sectors
 from vary.data.engines.chart.reading import read_back
 from vary.data.engines.chart.sheet import (
@@ -32,8 +33,6 @@ from vary.extras import require
 
 # Values that are read from ticks must differ by this much to be told apart.
 LEAST_RESOLUTION_PX = 2.5
-# Sides of a picture over the em size: seen at 1024 px, its letters are still 9 px large.
-LARGEST_EM = 112.0
 
 
 class MatplotlibRenderer:
@@ -85,34 +84,11 @@ def _above_bitmaps(spec: ChartSpec) -> ChartSpec:
 
 def _layouts(spec: ChartSpec) -> Iterator[ChartSpec]:
     """Yield a chart as it was drawn by lot, then with more and more room."""
-    text_px = spec.style.text.size_px
     yield spec
     if spec.style.legend == "inside":
         spec = replace(spec, style=replace(spec.style, legend="top"))
         yield spec
-    turned = spec.style.text.category_rotation or 30
-    for factor, rotation in ((1.2, turned), (1.45, 45), (1.75, 90)):
-        roomier = _roomier(spec, factor, rotation)
-        if max(roomier.style.width_px, roomier.style.height_px) <= LARGEST_EM * text_px:
-            yield roomier
-
-
-def _roomier(spec: ChartSpec, factor: float, rotation: int) -> ChartSpec:
-    style = spec.style
-    marks = style.marks
-    if spec.round and factor > 1.4:
-        marks = replace(marks, pie_names="legend", pie_values="inside", pie_apart=0.0)
-    rotated = rotation if not spec.horizontal and not spec.round else 0
-    return replace(
-        spec,
-        style=replace(
-            style,
-            width_px=round(style.width_px * factor),
-            height_px=round(style.height_px * factor),
-            text=replace(style.text, category_rotation=rotated),
-            marks=marks,
-        ),
-    )
+    yield from roomier_layouts(spec)
 
 
 def _lay_out(sheet: Sheet) -> list[Marks]:
