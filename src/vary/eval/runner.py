@@ -92,10 +92,11 @@ def run_evaluation(
     prompts = {name: _with_picture(prompt, out) for name, prompt in prompts.items()}
     data_hash = hash_prompts(prompts.values(), out)
     _keep_prompts(prompts, out)
+    pictures = {name: hash_prompts([prompt], out)[:16] for name, prompt in prompts.items()}
     runs = []
     for system in systems:
         folder = out / system.name
-        known = _known_answers(system, folder, prompts)
+        known = _known_answers(system, folder, pictures)
         responses = _respond(system, prompts, folder, known, options)
         scores = _score(task, prompts, responses, folder, options)
         runs.append(SystemRun(system.name, system.description, responses, scores))
@@ -226,18 +227,20 @@ def _keep_prompts(prompts: Mapping[str, Prompt], out: Path) -> None:
 
 
 def _known_answers(
-    system: System, folder: Path, prompts: Mapping[str, Prompt]
+    system: System, folder: Path, pictures: Mapping[str, str]
 ) -> dict[str, Response]:
     """Return what a system answered before to the same pictures.
+
+    Args:
+        system: who is asked.
+        folder: of its answers.
+        pictures: prompt -> hash of it and its pictures, as they are now.
 
     Raises:
         VaryError: another system of this name answered.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {
-        name: hash_prompts([prompt], folder.parent)[:16] for name, prompt in prompts.items()
-    }
-    told = {"name": system.name, "description": system.description, "pictures": pictures}
+    told = {"name": system.name, "description": system.description, "pictures": dict(pictures)}
     file = folder / SYSTEM_FILE
     known: dict[str, Response] = {}
     if system.keeps_answers and file.is_file():
