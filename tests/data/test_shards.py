@@ -8,7 +8,7 @@ from vary.data.engines.base import Reject
 from vary.data.engines.page.engine import PageConfig, build_page_engine
 from vary.data.manifest import library_versions, read_manifest
 from vary.data.schema import Sample
-from vary.data.shards import Run, file_sha256, generate, iterate_set, read_rejects
+from vary.data.shards import Run, file_sha256, generate, iterate_set, make_shard, read_rejects
 from vary.errors import InputError, VaryError
 
 
@@ -188,3 +188,29 @@ def test_runs_of_nothing_are_refused(tmp_path, name):
         run_in(tmp_path, **{name: 0})
     with pytest.raises(VaryError, match="seed -1"):
         run_in(tmp_path, seed=-1)
+
+
+def test_what_workers_leave_behind_is_removed_when_they_have_ended(tmp_path):
+    events = []
+
+    def pool(work):
+        try:
+            yield make_shard(Numbers(), work.run, work.todo[0])
+            (tmp_path / "part-00001.parquet.0badcafe.partial").write_bytes(b"half")
+            raise VaryError("a worker's disk is full")
+        finally:
+            events.append("pool ends")
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(VaryError, match="disk is full"):
+        generate(Numbers, run_in(tmp_path), pool=pool)
+    assert [shard.name for shard in read_manifest(tmp_path).shards] == ["part-00000.parquet"]
+    assert not list(tmp_path.glob("*.partial"))
+    with pytest.raises(KeyboardInterrupt):
+        generate(Numbers, run_in(tmp_path), on_shard=stop, pool=pool)
+    assert events == ["pool ends"]
+    with pytest.raises(KeyboardInterrupt):
+        generate(Numbers, run_in(tmp_path / "other"), on_shard=stop, pool=pool)
+    assert events == ["pool ends", "pool ends"]

@@ -3,8 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +32,7 @@ if sys.platform != "win32":
 
 __all__ = ["Run", "file_sha256", "generate", "iterate_set", "make_shard", "read_rejects"]
 
-# Left by a run that was killed in the midst of writing; hidden ones are those of Ray's pool.
+# Left by a run or worker that ended in the midst of writing; hidden ones are those of Ray's pool.
 _LEFTOVERS = (f"*{PARTIAL_SUFFIX}", ".shared-*")
 
 
@@ -71,15 +71,20 @@ def generate(
             done = {record.first for record in manifest.shards}
             todo = [indices for indices in run.shards() if indices.start not in done]
             finished = []
-            for shard in _shards(engine, Work(build_engine, run, empty, todo, on_lost), pool):
-                append_to_journal(run.folder, shard)
-                finished.append(shard)
-                on_shard(shard.record)
+            work = Work(build_engine, run, empty, todo, on_lost)
+            with closing(_shards(engine, work, pool)) as shards:  # its workers end before we do
+                for shard in shards:
+                    append_to_journal(run.folder, shard)
+                    finished.append(shard)
+                    on_shard(shard.record)
             manifest = manifest.with_shards([shard.record for shard in finished])
             rejected += [line for shard in finished for line in shard.rejected]
             _write_all(run.folder, manifest, rejected)
         except OSError as error:
             raise cannot_write(run.folder, error) from error
+        finally:
+            # A worker that was told to stop while it was tidying up leaves its file behind.
+            _remove_leftovers(run.folder)
     return manifest
 
 
@@ -106,7 +111,7 @@ def iterate_set(folder: Path) -> Iterator[Sample]:
         yield from read_samples(folder / record.name)
 
 
-def _shards(engine: Engine, work: Work, pool: Pool | None) -> Iterator[FinishedShard]:
+def _shards(engine: Engine, work: Work, pool: Pool | None) -> Generator[FinishedShard, None, None]:
     if not work.todo:
         return
     if pool is not None:
@@ -130,10 +135,14 @@ def _begin(manifest: Manifest, run: Run) -> Manifest:
             "folder"
         ) from error
     check_same_origin(old, manifest, run.folder)
-    # What a killed run was writing; a worker that outlived it can no longer rename its file.
-    for leftover in (path for pattern in _LEFTOVERS for path in run.folder.glob(pattern)):
-        leftover.unlink(missing_ok=True)
+    _remove_leftovers(run.folder)
     return replace(manifest, shards=old.shards)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what was being written; a worker that still is at it can no longer rename its file."""
+    for leftover in (path for pattern in _LEFTOVERS for path in folder.glob(pattern)):
+        leftover.unlink(missing_ok=True)
 
 
 @contextmanager
