@@ -5,6 +5,7 @@ python mortal.py FOLDER WORKERS [name=value ...]; shards of five indices, forty 
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -25,6 +26,8 @@ class Mortal:
     Attributes:
         deadly: indices that end their process.
         pause_s: how long a sample takes.
+        gate: a file that the samples from index 10 on wait for: what a test does before it is
+            there, it does to a run with work left, however slow the machine.
         faulty: index -> what is raised there: an error number, or the text of a user's mistake.
         unborn: the engine ends the process that it is built in, unless it is the first one.
         large: index of a sample of a megabyte that no compression makes smaller.
@@ -32,6 +35,7 @@ class Mortal:
 
     deadly: tuple = ()
     pause_s: float = 0
+    gate: str = ""
     faulty: tuple = ()
     unborn: bool = False
     large: int = -1
@@ -49,6 +53,8 @@ class Mortal:
             raise OSError(fault, os.strerror(fault)) if isinstance(fault, int) else VaryError(fault)
         if index % 7 == 6:
             raise Reject("a seventh", f"index {index}")
+        while self.gate and index >= 10 and not Path(self.gate).exists():
+            time.sleep(0.01)
         time.sleep(self.pause_s)
         text = rng.bytes(1_000_000 if index == self.large else 8).hex()
         return Sample("", (), "document", "en", "text", text)
@@ -62,6 +68,8 @@ class Mortal:
 
 def main():
     folder, workers, *options = sys.argv[1:]
+    # Samples that end their process leave no images of it behind.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ["MORTAL_FIRST"] = str(os.getpid())
     values = {key: json.loads(value) for key, _, value in (o.partition("=") for o in options)}
     address = values.pop("ray", None)

@@ -32,13 +32,23 @@ def run(folder, workers=2, preexec_fn=None, **options):
     )  # fmt: skip
 
 
-def begun(folder, **options):
-    """Start a run, and return it when its first shard is finished."""
-    process = subprocess.Popen(
-        arguments(folder, 2, **options), stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stdout.readline().startswith("shard")
-    return process
+@pytest.fixture
+def gate(tmp_path):
+    """The file that a begun run waits for."""
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def begun(tmp_path, gate):
+    """A run of two workers whose first shard is finished, and whose third waits for the gate."""
+    command = arguments(tmp_path / "set", 2, gate=str(gate))
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout.readline().startswith("shard")
+        yield process
+        gate.touch()
+        process.kill()
 
 
 def contents(folder):
@@ -72,11 +82,11 @@ def whole(tmp_path_factory):
 
 
 @needs_proc
-def test_a_killed_worker_costs_its_shard_only(tmp_path, whole):
-    process = begun(tmp_path / "set", pause_s=0.05)
-    os.kill(workers_of(process)[0], signal.SIGKILL)
-    said, _ = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 0
+def test_a_killed_worker_costs_its_shard_only(tmp_path, whole, begun, gate):
+    os.kill(workers_of(begun)[0], signal.SIGKILL)
+    gate.touch()
+    said, _ = begun.communicate(timeout=TIMEOUT_S)
+    assert begun.returncode == 0
     lost = [line for line in said.splitlines() if line.startswith("lost")]
     assert len(lost) == 1
     assert "its worker ended by SIGKILL" in lost[0]
@@ -84,17 +94,17 @@ def test_a_killed_worker_costs_its_shard_only(tmp_path, whole):
 
 
 @needs_proc
-def test_a_killed_run_goes_on_with_what_is_whole(tmp_path, whole):
+def test_a_killed_run_goes_on_with_what_is_whole(tmp_path, whole, begun, gate):
     folder = tmp_path / "set"
-    process = begun(folder, pause_s=0.05)
-    workers = workers_of(process)
-    process.kill()
-    process.communicate(timeout=TIMEOUT_S)
+    workers = workers_of(begun)
+    begun.kill()
+    gate.touch()
+    begun.communicate(timeout=TIMEOUT_S)
     kept = {shard.record.name for shard in read_journal(folder)}
     assert 0 < len(kept) < 8
     assert {shard.name for shard in read_manifest(folder).shards} == kept
     before = {name: (folder / name).stat().st_mtime_ns for name in kept}
-    end = time.monotonic() + 20
+    end = time.monotonic() + TIMEOUT_S
     while any(map(is_alive, workers)):  # they see that their run is gone
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -105,12 +115,11 @@ def test_a_killed_run_goes_on_with_what_is_whole(tmp_path, whole):
 
 
 @needs_proc
-def test_workers_end_with_an_interrupted_run(tmp_path, whole):
-    process = begun(tmp_path / "set", pause_s=0.05)
-    workers = workers_of(process)
-    os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode != 0
+def test_workers_end_with_an_interrupted_run(tmp_path, whole, begun):
+    workers = workers_of(begun)
+    os.killpg(begun.pid, signal.SIGINT)
+    begun.communicate(timeout=TIMEOUT_S)
+    assert begun.returncode != 0
     assert not any(map(is_alive, workers))
     assert run(tmp_path / "set").returncode == 0
     assert contents(tmp_path / "set") == whole

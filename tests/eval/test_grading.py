@@ -36,6 +36,7 @@ class FakeGrader(ThreadingHTTPServer):
         self.acts = []
         self.seen = []
         self.lock = threading.Lock()
+        self.over = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def handle_error(self, request, client_address):
@@ -84,6 +85,7 @@ def server():
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
+        server.over.set()
         server.shutdown()
         thread.join()
 
@@ -94,7 +96,7 @@ def grader(server):
 
 
 def settings(url, **changes):
-    values = {"timeout_s": 10.0, "max_retries": 3, "wait_s": 0.01, "concurrency": 3, **changes}
+    values = {"timeout_s": 60.0, "max_retries": 3, "wait_s": 0.01, "concurrency": 3, **changes}
     return GraderSettings(url=url, model="judge", **values)
 
 
@@ -112,8 +114,8 @@ def hang_up(handler):
 
 
 def late(handler):
-    time.sleep(0.8)
-    handler.grade("0.1")
+    handler.server.over.wait()
+    handler.close_connection = True
 
 
 def busy(handler):
@@ -155,7 +157,8 @@ def test_what_is_asked(server, grader):
 )  # fmt: skip
 def test_what_passes_is_tried_again(server, act):
     server.acts = [act, act, "0.7"]
-    timeout_s = 0.5 if act is late else 10.0
+    # Long enough for the answer that comes, on a busy machine.
+    timeout_s = 2.0 if act is late else 60.0
     grade = Grader(settings(server.url, timeout_s=timeout_s)).grade(QUESTION, 0)
     assert (grade.score, grade.reason) == (0.7, "")
     assert len(server.seen) == 3
@@ -178,7 +181,7 @@ def test_waits_grow(server):
 @pytest.mark.parametrize("act", [500, 429, late, hang_up], ids=str)
 def test_a_server_that_stays_ill_ends_the_run(server, act):
     server.acts = [act] * 4
-    grader = Grader(settings(server.url, timeout_s=0.2 if act is late else 10.0))
+    grader = Grader(settings(server.url, timeout_s=0.2 if act is late else 60.0))
     with pytest.raises(GraderError, match=r"asked 4 times, last .*run the same command again"):
         grader.grade(QUESTION, 0)
 
@@ -291,10 +294,10 @@ def test_replies(reply, grade):
 
 
 def test_a_long_reply_is_read_quickly():
-    begin = time.monotonic()
+    begin = time.process_time()
     assert parse_grade("score " * 200_000) is None
     assert parse_grade("0." * 500_000) is None
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_the_rubric_covers_what_it_must():

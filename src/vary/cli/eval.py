@@ -1,12 +1,14 @@
 """`vary eval`: measure systems on a task, score answers that lie there, report."""
 
+import functools
+import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -78,153 +80,103 @@ RunsOption = Annotated[int, typer.Option(help="How often each answer is graded."
 class _Run:
     """The options that all tasks share."""
 
-    models: list[str]
-    data: Path
-    out: Path
-    device: str
-    batch_size: int | None
-    workers: int
-    timeout_s: float
-    retry: bool
-    worst: int
+    model: ModelOption
+    data: DataOption
+    out: OutOption
+    device: DeviceOption = "auto"
+    batch_size: BatchSizeOption = None
+    workers: WorkersOption = 1
+    timeout: TimeoutOption = 600.0
+    retry: RetryOption = False
+    worst: WorstOption = 12
 
 
-@app.command()
+def _task_command(build_task: Callable[..., "Task"]) -> Callable[..., "Task"]:
+    """Make a command of a function that builds a task: its options, and those of `_Run`."""
+    own = inspect.signature(build_task).parameters
+    shared = inspect.signature(_Run).parameters
+
+    @functools.wraps(build_task)
+    def command(**given: Any) -> None:
+        run = _Run(**{name: given.pop(name) for name in shared})
+        _measure(build_task(**given), run)
+
+    needed = [option for option in shared.values() if option.default is option.empty]
+    options = {option.name: option for option in (*needed, *own.values(), *shared.values())}
+    keywords = [option.replace(kind=option.KEYWORD_ONLY) for option in options.values()]
+    # Typer reads both.
+    vars(command)["__signature__"] = inspect.Signature(keywords)
+    command.__annotations__ = {option.name: option.annotation for option in keywords}
+    app.command()(command)
+    return build_task
+
+
+@_task_command
 def ocr(
-    model: ModelOption,
-    data: DataOption,
-    out: OutOption,
-    mode: ModeOption = "",
-    meteor: MeteorOption = False,
-    group_by: GroupByOption = None,
-    device: DeviceOption = "auto",
-    batch_size: BatchSizeOption = None,
-    workers: WorkersOption = 1,
-    timeout: TimeoutOption = 600.0,
-    retry: RetryOption = False,
-    worst: WorstOption = 12,
-) -> None:
+    mode: ModeOption = "", meteor: MeteorOption = False, group_by: GroupByOption = None
+) -> "Task":
     """All text of pages: edit distance, F1, precision, recall, BLEU, error rates.
 
     --data is a folder of pictures with a .txt each, Fox's JSON, or a generated set.
     """
     from vary.eval.tasks.ocr import OcrTask
 
-    task = OcrTask(mode=mode, meteor=meteor, group_by=tuple(group_by or ()))
-    _measure(task, _Run(model, data, out, device, batch_size, workers, timeout, retry, worst))
+    return OcrTask(mode=mode, meteor=meteor, group_by=tuple(group_by or ()))
 
 
-@app.command()
+@_task_command
 def markdown(
-    model: ModelOption,
-    data: DataOption,
-    out: OutOption,
-    mode: ModeOption = "",
-    meteor: MeteorOption = False,
-    group_by: GroupByOption = None,
-    device: DeviceOption = "auto",
-    batch_size: BatchSizeOption = None,
-    workers: WorkersOption = 1,
-    timeout: TimeoutOption = 600.0,
-    retry: RetryOption = False,
-    worst: WorstOption = 12,
-) -> None:
+    mode: ModeOption = "", meteor: MeteorOption = False, group_by: GroupByOption = None
+) -> "Task":
     """Pages as Markdown: the whole, and text, formulas and tables apart.
 
     --data is a folder of pictures with an .md each, Fox's JSON, or a generated set.
     """
     from vary.eval.tasks.markdown import MarkdownTask
 
-    task = MarkdownTask(mode=mode, meteor=meteor, group_by=tuple(group_by or ()))
-    _measure(task, _Run(model, data, out, device, batch_size, workers, timeout, retry, worst))
+    return MarkdownTask(mode=mode, meteor=meteor, group_by=tuple(group_by or ()))
 
 
-@app.command()
-def chart(
-    model: ModelOption,
-    data: DataOption,
-    out: OutOption,
-    rule: RuleOption = "structchart",
-    device: DeviceOption = "auto",
-    batch_size: BatchSizeOption = None,
-    workers: WorkersOption = 1,
-    timeout: TimeoutOption = 600.0,
-    retry: RetryOption = False,
-    worst: WorstOption = 12,
-) -> None:
+@_task_command
+def chart(rule: RuleOption = "structchart") -> "Task":
     """Charts as dicts: triples by OneChart's SCRM, cells, title.
 
     --data is a generated set of charts, or a folder of pictures with a .json or .txt each.
     """
     from vary.eval.tasks.chart import ChartTask
 
-    run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
-    _measure(ChartTask(rule=rule), run)  # type: ignore[arg-type] # the task checks it
+    return ChartTask(rule=rule)  # type: ignore[arg-type] # the task checks it
 
 
-@app.command()
-def docvqa(
-    model: ModelOption,
-    data: DataOption,
-    out: OutOption,
-    rule: RuleOption = "official",
-    device: DeviceOption = "auto",
-    batch_size: BatchSizeOption = None,
-    workers: WorkersOption = 1,
-    timeout: TimeoutOption = 600.0,
-    retry: RetryOption = False,
-    worst: WorstOption = 12,
-) -> None:
+@_task_command
+def docvqa(rule: RuleOption = "official") -> "Task":
     """Questions on documents: ANLS. --data is DocVQA's JSON, beside its folder of pictures."""
     from vary.eval.tasks.docvqa import DocVqaTask
 
-    run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
-    _measure(DocVqaTask(rule=rule), run)  # type: ignore[arg-type]
+    return DocVqaTask(rule=rule)  # type: ignore[arg-type]
 
 
-@app.command()
-def chartqa(
-    model: ModelOption,
-    data: DataOption,
-    out: OutOption,
-    rule: RuleOption = "stripped",
-    device: DeviceOption = "auto",
-    batch_size: BatchSizeOption = None,
-    workers: WorkersOption = 1,
-    timeout: TimeoutOption = 600.0,
-    retry: RetryOption = False,
-    worst: WorstOption = 12,
-) -> None:
+@_task_command
+def chartqa(rule: RuleOption = "stripped") -> "Task":
     """Questions on charts: relaxed accuracy. --data is the folder of ChartQA's test set."""
     from vary.eval.tasks.chartqa import ChartQaTask
 
-    run = _Run(model, data, out, device, batch_size, workers, timeout, retry, worst)
-    _measure(ChartQaTask(rule=rule), run)  # type: ignore[arg-type]
+    return ChartQaTask(rule=rule)  # type: ignore[arg-type]
 
 
-@app.command()
+@_task_command
 def mmvet(
-    model: ModelOption,
-    data: DataOption,
-    out: OutOption,
     grader_url: GraderUrlOption,
     grader_model: GraderModelOption,
     grader_key: GraderKeyOption = "OPENAI_API_KEY",
     runs: RunsOption = 5,
-    device: DeviceOption = "auto",
-    batch_size: BatchSizeOption = None,
-    workers: WorkersOption = 1,
-    timeout: TimeoutOption = 600.0,
-    retry: RetryOption = False,
-    worst: WorstOption = 12,
-) -> None:
+) -> "Task":
     """Open questions, graded by a language model. --data is the folder of MM-Vet."""
     from vary.eval.tasks.mmvet import MmVetTask
 
-    task = MmVetTask(
+    return MmVetTask(
         grader_url=grader_url, grader_model=grader_model, grader_key=grader_key, runs=runs
     )
-    _measure(task, _Run(model, data, out, device, batch_size, workers, timeout, retry, worst))
 
 
 @app.command()
@@ -284,8 +236,8 @@ def _measure(task: "Task", run: _Run) -> None:
     from vary.eval.runner import RunOptions, run_evaluation
     from vary.eval.systems import ReaderSystem, SystemOptions, open_systems
 
-    options = SystemOptions(run.device, run.batch_size, run.workers, run.timeout_s)
-    systems = open_systems(run.models, options)
+    options = SystemOptions(run.device, run.batch_size, run.workers, run.timeout)
+    systems = open_systems(run.model, options)
     if any(isinstance(system, ReaderSystem) for system in systems):
         settle_torch()
     with _progress() as watch:

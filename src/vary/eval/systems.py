@@ -7,14 +7,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
 
 from vary import __version__
 from vary.checkpoints import CONFIG_FILE, bundled_checkpoints, find_checkpoint
@@ -183,6 +184,8 @@ class CommandSystem:
         self.program = self._words[0]
         self.description = f"command {self.template}"
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._starting = threading.Lock()
+        self._is_stopped = False
 
     def check(self, task: str, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002
         """Refuse a program that is not there, and a question that the template has no place for."""
@@ -199,6 +202,7 @@ class CommandSystem:
 
     def answer(self, prompts: Sequence[Prompt], folder: Path) -> Iterator[Response]:
         """Yield the answers as the programs end."""
+        self._is_stopped = False
         with ThreadPoolExecutor(self.workers) as pool:
             futures = [pool.submit(self._run, prompt, folder) for prompt in prompts]
             try:
@@ -206,8 +210,10 @@ class CommandSystem:
                     yield future.result()
             finally:  # a run that is stopped begins no further program and waits for none
                 pool.shutdown(wait=False, cancel_futures=True)
-                for process in list(self._running):
-                    _kill(process)
+                with self._starting:  # none is between its start and its place in the list
+                    self._is_stopped = True
+                    for process in self._running:
+                        _kill(process)
 
     def _run(self, prompt: Prompt, folder: Path) -> Response:
         start = time.perf_counter()
@@ -236,6 +242,29 @@ class CommandSystem:
         (a server that it started) may live on, but holds nothing up: the output goes to files.
         """
         with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
+            process = self._start(command, printed, said)
+            try:
+                self._wait(process, printed.fileno())
+            finally:
+                _kill(process)
+                process.wait()
+                with self._starting:
+                    self._running.discard(process)
+            for file in (printed, said):
+                file.seek(0)
+            return process.returncode, printed.read(MAX_OUTPUT_BYTES), said.read(MAX_OUTPUT_BYTES)
+
+    def _start(
+        self, command: list[str], printed: IO[bytes], said: IO[bytes]
+    ) -> "subprocess.Popen[bytes]":
+        """Return a program that runs, known as one that a stop has to end.
+
+        Raises:
+            CancelledError: the run is stopped.
+        """
+        with self._starting:
+            if self._is_stopped:
+                raise CancelledError
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -244,15 +273,7 @@ class CommandSystem:
                 start_new_session=True,
             )
             self._running.add(process)
-            try:
-                self._wait(process, printed.fileno())
-            finally:
-                _kill(process)
-                process.wait()
-                self._running.discard(process)
-            for file in (printed, said):
-                file.seek(0)
-            return process.returncode, printed.read(MAX_OUTPUT_BYTES), said.read(MAX_OUTPUT_BYTES)
+            return process
 
     def _wait(self, process: "subprocess.Popen[bytes]", output: int) -> None:
         """Wait for a program's end.

@@ -38,6 +38,7 @@ class Server:
         self.script: list[str] = []
         self.asked: list[dict[str, Any]] = []
         self.times: list[float] = []
+        self.over = threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,9 +73,8 @@ class Server:
             send_text(handler, 200, "<html>Bad gateway</html>", "text/html")
         elif behaviour == "no choices":
             send(handler, 200, {"id": "1", "object": "chat.completion", "choices": []})
-        elif behaviour == "slow":
-            time.sleep(0.8)
-            send(handler, 200, completion(good_text(request)))
+        elif behaviour == "never":
+            self.over.wait()
         else:
             texts = {
                 "good": good_text(request),
@@ -128,5 +128,6 @@ def send_text(
 def server() -> Iterator[Server]:
     made = Server()
     yield made
+    made.over.set()
     made.http.shutdown()
     made.http.server_close()

@@ -24,7 +24,7 @@ def corpus(text_folder: Path) -> TextCorpus:
 
 
 def collect(server: Any, corpus: TextCorpus, out: Path, count: int = 1, **more: Any) -> Any:
-    options = {"wait_s": 0.01, "timeout_s": 5.0, "max_retries": 3} | more
+    options = {"wait_s": 0.01, "timeout_s": 60.0, "max_retries": 3} | more
     settings = EndpointSettings(server.url, "teller", **options)
     return collect_stories(StoryRun(out, count, 7, workers=1), corpus, settings)
 
@@ -72,12 +72,12 @@ def test_what_passes_is_tried_again(server, corpus, tmp_path, behaviour):
 def test_the_server_says_how_long_to_wait(server, corpus, tmp_path):
     server.script = ["status 429 0.3"]
     collect(server, corpus, tmp_path / "stories.jsonl")
-    assert 0.3 <= server.times[1] - server.times[0] < 2
+    assert 0.3 <= server.times[1] - server.times[0] < 30
 
 
 def test_a_slow_answer_is_given_up_and_asked_for_again(server, corpus, tmp_path):
-    server.script = ["slow"]
-    summary = collect(server, corpus, tmp_path / "stories.jsonl", timeout_s=0.3)
+    server.script = ["never"]
+    summary = collect(server, corpus, tmp_path / "stories.jsonl", timeout_s=2)
     assert summary.stories == 1 and len(server.asked) == 2
 
 
