@@ -53,6 +53,6 @@ def test_json_comes_back_with_texts_for_its_numbers():
     ids=range(7),
 )  # fmt: skip
 def test_a_megabyte_of_nonsense_is_told_apart_quickly(flood):
-    begin = time.monotonic()
+    begin = time.process_time()
     assert parse_dict(flood) is None
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10

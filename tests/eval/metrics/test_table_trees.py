@@ -96,6 +96,6 @@ def test_no_table(text):
     ids=range(7),
 )  # fmt: skip
 def test_floods_end(flood):
-    begin = time.monotonic()
+    begin = time.process_time()
     table_tree(flood)
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10

@@ -67,17 +67,17 @@ def test_large_tables_are_compared_row_by_row_and_never_too_well(monkeypatch):
 
 
 def test_a_runaway_answer_is_worth_nothing_and_quick():
-    begin = time.monotonic()
+    begin = time.process_time()
     assert teds("<table>" + "<tr><td>x</td></tr>" * 50_000, HTML) == 0.0
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_a_large_table_is_compared_in_seconds():
     truth = f"<table>{table(100, 8)}</table>"
     read = truth.replace("22", "2", 5)
-    begin = time.monotonic()
+    begin = time.process_time()
     assert 0.99 < teds(read, truth) < 1
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_a_truth_that_is_too_large_is_refused():
