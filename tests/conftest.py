@@ -1,6 +1,7 @@
 """Documents made on the spot, a recognizer without a model, and a recipe that runs in seconds."""
 
 import io
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,11 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image, ImageDraw, ImageFont
 
 from vary.read.documents import DocumentConfig
 from vary.train.recipe import Recipe, load_recipe
+
+# What a terminal or a CI service tells programs about colours and widths: `--help` and errors then
+# break their lines elsewhere. Typer looks as its first command is built, so it is gone by then.
+for _name in ("COLUMNS", "LINES", "TERMINAL_WIDTH", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):
+    os.environ.pop(_name, None)
+# The models of tests are too small to share: with a thread for each core they wait for each other
+# wherever something else runs. Processes that tests start hear of it by the variable.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 class InkRecognizer:
