@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,10 @@ for _name in ("COLUMNS", "LINES", "TERMINAL_WIDTH", "FORCE_COLOR", "PY_COLORS", 
 # wherever something else runs. Processes that tests start hear of it by the variable.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
+# What a shell starts in the background ignores Ctrl-C, and so do the processes that it starts in
+# turn: those that tests interrupt would never hear of it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class InkRecognizer:
