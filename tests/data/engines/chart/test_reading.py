@@ -1,4 +1,4 @@
-"""What is read back comes from the artists: where those are changed, the reading changes."""
+"""What is read back comes from what is drawn: where that is changed, the reading changes."""
 
 from dataclasses import replace
 
@@ -6,9 +6,10 @@ import pytest
 
 from vary.data.engines.base import Reject, sample_rng
 from vary.data.engines.chart.engine import ChartEngine
-from vary.data.engines.chart.matplotlib_renderer import MatplotlibRenderer, _lay_out
+from vary.data.engines.chart.glyphs import Lettering
+from vary.data.engines.chart.matplotlib_renderer import MatplotlibRenderer, lay_out
 from vary.data.engines.chart.reading import read_back, squeeze
-from vary.data.engines.chart.sheet import Crowded, Sheet, default_settings
+from vary.data.engines.chart.sheet import Crowded, Sheet
 from vary.data.engines.chart.texts import ChartTexts
 
 
@@ -25,9 +26,8 @@ def laid_out(engine):
             if not spec.title:
                 continue
             try:
-                with default_settings():
-                    sheet = Sheet(spec)
-                    return sheet, _lay_out(sheet)
+                sheet = Sheet(spec, Lettering())
+                return sheet, lay_out(sheet)
             except Crowded:
                 continue
         raise AssertionError(kind)
@@ -46,56 +46,77 @@ def test_all_kinds_are_read_back(laid_out, kind, labelled):
     assert squeeze(read_back(sheet, marks)) == squeeze(sheet.spec.chart_dict())
 
 
-def test_a_moved_bar_is_seen(laid_out):
+def test_a_higher_bar_is_seen(laid_out):
     sheet, marks = laid_out("bar", 0.0)
-    patch = marks[0].rectangles[0]
-    patch.set_height(patch.get_height() * 1.5)
+    at = next(at for at, value in enumerate(sheet.spec.series[0].values) if value > 0)
+    x0, y0, x1, y1 = marks[0].rectangles[at]
+    marks[0].rectangles[at] = (x0, y0 - 20.0, x1, y1)
     assert squeeze(read_back(sheet, marks)) != squeeze(sheet.spec.chart_dict())
 
 
 def test_a_bar_that_floats_is_seen(laid_out):
     sheet, marks = laid_out("stacked", 0.0)
-    patch = marks[1].rectangles[0]
-    patch.set_y(patch.get_y() * 1.5)
+    x0, y0, x1, y1 = marks[1].rectangles[0]
+    marks[1].rectangles[0] = (x0, y0 - 3.0, x1, y1 - 3.0)
+    with pytest.raises(Reject, match="does not stand"):
+        read_back(sheet, marks)
+
+
+def test_an_area_that_floats_is_seen(laid_out):
+    sheet, marks = laid_out("stacked-area", 0.0)
+    marks[1].lower = marks[1].lower - (0.0, 3.0)
     with pytest.raises(Reject, match="does not stand"):
         read_back(sheet, marks)
 
 
 def test_a_moved_point_is_seen(laid_out):
     sheet, marks = laid_out("lines", 0.0)
-    values = [2 * value for value in sheet.spec.series[0].values]
-    marks[0].handle.set_ydata(values)
+    marks[0].points[0, 1] -= 10.0
     assert squeeze(read_back(sheet, marks)) != squeeze(sheet.spec.chart_dict())
 
 
 def test_a_wider_sector_is_seen(laid_out):
     sheet, marks = laid_out("donut", 1.0)
-    marks[0].handle[0].set_theta2(marks[0].handle[0].theta2 + 30)
+    low, high, middle = marks[0].sectors[0]
+    marks[0].sectors[0] = (low, high + 30, middle)
     with pytest.raises(Reject, match="label and mark differ"):
         read_back(sheet, marks)
 
 
 def test_a_wrong_label_is_seen(laid_out):
     sheet, marks = laid_out("bar", 1.0)
-    sheet.labels[0, 0].set_text("12345678")
+    sheet.labels[0, 0].text = "12345678"
     with pytest.raises(Reject, match="label and mark differ"):
         read_back(sheet, marks)
 
 
 def test_a_wrong_tick_is_seen(laid_out):
     sheet, marks = laid_out("bar", 0.0)
-    sheet.axes.set_yticks(sheet.spec.axes[0].ticks, [f"{t}!" for t in sheet.spec.axes[0].ticks])
+    sheet.value_ticks[0][1].text.text += "!"
+    with pytest.raises(Reject, match="tick and place differ"):
+        read_back(sheet, marks)
+
+
+def test_a_moved_tick_is_seen(laid_out):
+    sheet, marks = laid_out("bar", 0.0)
+    sheet.value_ticks[0][1].text.y += 2.0
     with pytest.raises(Reject, match="tick and place differ"):
         read_back(sheet, marks)
 
 
 def test_exchanged_names_are_seen(laid_out):
     sheet, marks = laid_out("grouped", 0.0)
-    texts = sheet.legend.get_texts()
-    first, second = texts[0].get_text(), texts[1].get_text()
-    texts[0].set_text(second)
-    texts[1].set_text(first)
+    first, second = sheet.legend.texts[:2]
+    first.text, second.text = second.text, first.text
     assert list(read_back(sheet, marks)["data"]) != [s.name for s in sheet.spec.series]
+
+
+def test_exchanged_categories_are_seen(laid_out):
+    sheet, marks = laid_out("grouped", 0.0)
+    first, second = (tick.text for tick in sheet.category_ticks[:2])
+    first.x, second.x = second.x, first.x
+    shown = next(iter(read_back(sheet, marks)["data"].values()))
+    assert squeeze(next(iter(shown))) == squeeze(sheet.spec.categories[1])
 
 
 def test_a_chart_without_room_is_rejected(laid_out):

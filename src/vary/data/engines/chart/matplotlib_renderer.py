@@ -1,32 +1,29 @@
-"""Charts by matplotlib: Agg on figure objects, defaults for settings, fonts by file."""
+"""Charts by matplotlib's canvas and letters: laid out once, drawn once, fonts by file."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from vary.data.engines.chart.boxes import first_outside, first_overlap, ink_words
+from vary.data.engines.chart.axes import draw_frame, draw_ground, lay_axes
+from vary.data.engines.chart.boxes import TextBox, first_outside, first_overlap, ink_words
 from vary.data.engines.chart.drawn import DrawnChart
 from vary.data.engines.chart.furniture import (
     SMALLEST_SCALE,
     Room,
-    draw_axes,
     draw_legend,
-    draw_texts,
+    lay_legend,
+    lay_texts,
     put_legend_inside,
 )
-from vary.data.engines.chart.labels import draw_labels, draw_sector_texts
+from vary.data.engines.chart.glyphs import Lettering, largest_bitmap_px
+from vary.data.engines.chart.labels import lay_labels, lay_sector_texts
 from vary.data.engines.chart.layouts import roomier_layouts
-from vary.data.engines.chart.marks import Marks, draw_marks, draw_sectors
+from vary.data.engines.chart.marks import Marks, draw_fills, draw_lines, lay_marks, lay_sectors
+from vary.data.engines.chart.pen import Pen
 from vary.data.engines.chart.reading import read_back
-from vary.data.engines.chart.sheet import (
-    Crowded,
-    Sheet,
-    default_settings,
-    largest_bitmap_px,
-)
+from vary.data.engines.chart.sheet import Crowded, Sheet
 from vary.data.engines.chart.spec import ChartSpec
 from vary.data.engines.chart.style import enlarged
 from vary.extras import require
@@ -45,15 +42,15 @@ class MatplotlibRenderer:
             Reject: there is none, or what was drawn cannot be read.
         """
         crowded: Crowded | None = None
-        with default_settings():
-            for layout, roomier in enumerate(_layouts(_above_bitmaps(spec))):
-                sheet = Sheet(roomier)
-                try:
-                    marks = _lay_out(sheet)
-                except Crowded as error:
-                    crowded = error
-                    continue
-                return _finish(sheet, marks, layout)
+        lettering = Lettering()
+        for layout, roomier in enumerate(_layouts(_above_bitmaps(spec))):
+            sheet = Sheet(roomier, lettering)
+            try:
+                marks = lay_out(sheet)
+            except Crowded as error:
+                crowded = error
+                continue
+            return _finish(sheet, marks, layout)
         assert crowded is not None
         raise crowded
 
@@ -91,7 +88,7 @@ def _layouts(spec: ChartSpec) -> Iterator[ChartSpec]:
     yield from roomier_layouts(spec)
 
 
-def _lay_out(sheet: Sheet) -> list[Marks]:
+def lay_out(sheet: Sheet) -> list[Marks]:
     """Return the marks of a sheet on which all has its place.
 
     Raises:
@@ -99,27 +96,21 @@ def _lay_out(sheet: Sheet) -> list[Marks]:
     """
     spec = sheet.spec
     room = Room(sheet)
-    draw_texts(sheet, room)
+    lay_texts(sheet, room)
+    lay_legend(sheet, room)
     if spec.round:
-        marks = [draw_sectors(sheet)]
-        draw_legend(sheet, marks, room)
-        sheet.axes.set_axis_off()
-        sheet.axes.set_aspect("equal")
-        reach = 1.12 if spec.style.marks.pie_names == "legend" else 1.25
-        sheet.axes.set_xlim(-reach, reach)
-        sheet.axes.set_ylim(-reach, reach)
-        sheet.place_axes(room.left)
-        sheet.axes.apply_aspect()
-        draw_sector_texts(sheet, marks[0])
+        x0, y0, x1, y1 = sheet.plot = room.left
+        if x1 - x0 < 10 * sheet.em or y1 - y0 < 7 * sheet.em:
+            raise Crowded("no room for the plot")
+        marks = [lay_sectors(sheet, 1.12 if spec.style.marks.pie_names == "legend" else 1.25)]
+        lay_sector_texts(sheet, marks[0])
     else:
-        marks = draw_marks(sheet)
-        draw_legend(sheet, marks, room)
-        draw_axes(sheet, room)
-        sheet.place_axes(room.left)
+        lay_axes(sheet, room)
         _check_resolution(sheet)
+        marks = lay_marks(sheet)
         if spec.labels:
-            draw_labels(sheet, marks)
-    if sheet.legend is not None and spec.style.legend == "inside" and not spec.round:
+            lay_labels(sheet, marks)
+    if sheet.legend is not None and sheet.legend.place == "inside":
         put_legend_inside(sheet, marks)
     _check_places(sheet, marks)
     return marks
@@ -127,38 +118,34 @@ def _lay_out(sheet: Sheet) -> list[Marks]:
 
 def _check_resolution(sheet: Sheet) -> None:
     """Refuse an axis that is too short for values to be read from it."""
-    plot = sheet.extent(sheet.axes)
-    length = plot[2] - plot[0] if sheet.spec.horizontal else plot[3] - plot[1]
-    for axis, resolution in zip(sheet.spec.axes, sheet.spec.resolution, strict=False):
-        if length / (axis.high - axis.low) * resolution < LEAST_RESOLUTION_PX:
+    for number, resolution in enumerate(sheet.spec.resolution):
+        scale = sheet.values(number)
+        if abs(scale.px(resolution) - scale.px(0.0)) < LEAST_RESOLUTION_PX:
             raise Crowded("values cannot be read from the axis")
 
 
 def _check_places(sheet: Sheet, marks: list[Marks]) -> None:
     """Refuse texts that are cut off, or stand on each other or on others' bars."""
-    texts = sheet.texts()
-    # The legend's own texts get their places as they are drawn; its box was given room.
-    inner = set(sheet.legend.get_texts()) if sheet.legend is not None else set()
-    boxes = [sheet.text_box(text) for text in texts if text not in inner]
+    # The legend's own names got their places with it.
+    inner = {id(text) for text in sheet.legend.texts} if sheet.legend is not None else set()
+    boxes = [text.box() for text in sheet.texts() if id(text) not in inner]
     cut = first_outside(boxes, sheet.style.width_px, sheet.style.height_px)
     if cut is not None:
         raise Crowded("text beyond the edge", cut.name)
     met = first_overlap(boxes)
     if met is not None:
         raise Crowded("overlapping text", f"{met[0].name} and {met[1].name}")
-    if sheet.spec.round or not sheet.labels:
-        _check_legend(sheet, boxes)
-        return
-    _check_labels_on_bars(sheet, marks)
+    if not sheet.spec.round and sheet.labels:
+        _check_labels_on_bars(sheet, marks)
     _check_legend(sheet, boxes)
 
 
 def _check_labels_on_bars(sheet: Sheet, marks: list[Marks]) -> None:
     """Refuse values that stand on another bar than their own."""
     bars = {
-        (number, category): sheet.extent(patch)
+        (number, category): box
         for number, mark in enumerate(marks)
-        for category, patch in mark.rectangles.items()
+        for category, box in mark.rectangles.items()
     }
     if not bars:
         return
@@ -166,18 +153,18 @@ def _check_labels_on_bars(sheet: Sheet, marks: list[Marks]) -> None:
     for at, text in sheet.labels.items():
         if sheet.spec.series[at[0]].line:
             continue
-        x0, y0, x1, y1 = sheet.extent(text)
+        x0, y0, x1, y1 = text.extent()
         met = (x0 + 1 < places[:, 2]) & (places[:, 0] < x1 - 1)
         met &= (y0 + 2 < places[:, 3]) & (places[:, 1] < y1 - 2)
         if any(other != at for other, on in zip(bars, met, strict=True) if on):
-            raise Crowded("a value on another bar", text.get_text())
+            raise Crowded("a value on another bar", text.text)
 
 
-def _check_legend(sheet: Sheet, boxes: list[Any]) -> None:
+def _check_legend(sheet: Sheet, boxes: list[TextBox]) -> None:
     """Refuse a legend on which other texts stand."""
     if sheet.legend is None:
         return
-    x0, y0, x1, y1 = sheet.extent(sheet.legend)
+    x0, y0, x1, y1 = sheet.legend.box
     if min(x0, y0) < 0 or x1 > sheet.style.width_px or y1 > sheet.style.height_px:
         raise Crowded("legend beyond the edge")
     for box in boxes:
@@ -189,9 +176,19 @@ def _check_legend(sheet: Sheet, boxes: list[Any]) -> None:
 
 def _finish(sheet: Sheet, marks: list[Marks], layout: int) -> DrawnChart:
     """Return the picture of a laid-out sheet, and what it shows."""
-    sheet.canvas.draw()
-    pixels = np.asarray(sheet.canvas.buffer_rgba())[..., :3]
-    words = ink_words([sheet.text_box(text) for text in sheet.texts()], pixels)
+    style = sheet.style
+    pen = Pen(style.width_px, style.height_px, style.background)
+    if not sheet.spec.round:
+        draw_ground(sheet, pen)
+    draw_fills(sheet, marks, pen)
+    if not sheet.spec.round:
+        draw_frame(sheet, pen)
+        draw_lines(sheet, marks, pen)
+    draw_legend(sheet, marks, pen)
+    texts = sheet.texts()
+    for text in texts:
+        text.draw(pen)
+    pixels = pen.pixels()
+    words = ink_words([text.box() for text in texts], pixels)
     meta = {"layout": layout, "width_px": pixels.shape[1], "height_px": pixels.shape[0]}
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return DrawnChart(image, read_back(sheet, marks), words, meta)
+    return DrawnChart(Image.fromarray(pixels), read_back(sheet, marks), words, meta)
