@@ -1,6 +1,8 @@
 """A run of an engine whose samples may end their process: a program, since such runs need one.
 
-python mortal.py FOLDER WORKERS [name=value ...]; shards of five indices, forty indices.
+python mortal.py FOLDER WORKERS [name=value ...]; shards of five indices, forty indices. Besides
+the engine's there are two names: `ray`, a cluster's address, and `disk`, the bytes that a file may
+have before the disk counts as full.
 """
 
 import json
@@ -72,6 +74,11 @@ def main():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ["MORTAL_FIRST"] = str(os.getpid())
     values = {key: json.loads(value) for key, _, value in (o.partition("=") for o in options)}
+    full_at = values.pop("disk", None)
+    if full_at is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (full_at, hard))
     address = values.pop("ray", None)
     pool = None
     if address is not None:

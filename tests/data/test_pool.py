@@ -4,7 +4,6 @@ import errno
 import fcntl
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -25,10 +24,10 @@ def arguments(folder, workers, **options):
     return [sys.executable, str(PROGRAM), str(folder), str(workers), *given]
 
 
-def run(folder, workers=2, preexec_fn=None, **options):
+def run(folder, workers=2, **options):
     return subprocess.run(
         arguments(folder, workers, **options),
-        capture_output=True, text=True, check=False, timeout=TIMEOUT_S, preexec_fn=preexec_fn,
+        capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
 
 
@@ -144,12 +143,8 @@ def test_workers_that_die_before_any_sample_stop_the_run(tmp_path):
 
 
 def test_a_full_disk_stops_and_the_run_goes_on_later(tmp_path):
-    def small_files_only():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY))
-
     folder = tmp_path / "set"
-    done = run(folder, 2, small_files_only, large=22)
+    done = run(folder, 2, disk=500_000, large=22)
     assert done.returncode == 1
     assert "part-00004.parquet: cannot be written" in done.stderr
     assert "the same command goes on" in done.stderr
