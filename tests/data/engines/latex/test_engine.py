@@ -9,7 +9,10 @@ import pytest
 from vary.data.engines.base import Reject, make_sample
 from vary.data.engines.latex.engine import LatexConfig, build_latex_engine
 from vary.data.engines.latex.names import MATH_COMMANDS
+from vary.data.engines.latex.running_text import Script
+from vary.data.engines.latex.sources import SourceLibrary
 from vary.data.engines.latex.templates import FONTS, HEADING_STYLES, TEMPLATES, shared_preamble
+from vary.data.engines.latex.typeset import escape
 from vary.data.shards import Run, generate
 from vary.errors import InputError, VaryError
 
@@ -106,6 +109,58 @@ def test_every_known_command_of_formulas_is_one_of_tex(sources):
         shared_preamble(TEMPLATES["article"], "en"),
         f"\\begin{{document}}x\\begingroup {body}\\endgroup\\end{{document}}",
     )
+
+
+@needs_tex
+@pytest.mark.parametrize("name", ["times", "memo", "handout"])  # the fonts with the fewest signs
+def test_faces_have_every_character_that_is_let_through(sources, name):
+    engine = build_latex_engine(LatexConfig(sources=sources, templates=(name,)))
+    allows = Script("en").allows
+    signs = [chr(code) for code in range(0x21, 0x2200) if allows(chr(code))]
+    words = " ".join(escape(sign) for sign in signs)
+    document = (
+        f"\\begin{{document}}{words} \\emph{{{words}}} \\textbf{{{words}}}\n$\\coprod\\amalg$"
+    )
+    result = engine._tex.set_document(
+        shared_preamble(TEMPLATES[name], "en"), f"{document} $\\jmath$\n\\end{{document}}"
+    )
+    assert len(signs) > 200
+    assert "Missing character" not in result.log
+    assert "glyph" not in result.log  # as pdfTeX says of one that an encoding names in vain
+
+
+@needs_tex
+def test_hostile_sources_cost_themselves_only(sources, tmp_path, monkeypatch):
+    folder = tmp_path / "hostile"
+    shutil.copytree(sources, folder)
+    target = tmp_path / "made"
+    text = "A paragraph that is long enough to be set on a page of its own, were it not for this: "
+    for name, source in {
+        "loop": r"\def\x{\x}\x \newcommand\y{\y\y}\y \loop\iftrue\repeat",
+        "shell": rf"\write18{{touch {target}}} \immediate\write18{{touch {target}}}",
+        "read": r"\input{/etc/passwd} \include{../../secret} \openin5=/etc/passwd",
+        "write": rf"\newwrite\w\immediate\openout\w={target} \immediate\write\w{{x}}",
+        "nul": "\0 $a\0b$ \\input\0{x}",
+        "catcode": r"\catcode`\\=12 \catcode`\{=12 \catcode`\}=12",
+        "huge": r"\vspace{99999999pt}\rule{99999999pt}{1pt} $\kern99999999pt x$",
+        "deep": "$" + r"\hat{" * 3000 + "x" + "}" * 3000 + "$ " + r"\textbf{" * 3000 + "x",
+        "braces": "{" * 30_000 + r"\begin{itemize}" * 3000,
+    }.items():
+        (folder / f"{name}.tex").write_text(f"{text}\n{source}\n\n{text}{source}\n")
+    (folder / "gbk.tex").write_bytes("这一段文字用国标码写成，英文页面不收。".encode("gbk"))
+    monkeypatch.chdir(tmp_path)
+    library = SourceLibrary.from_folder(folder, "en")
+    assert "nested too deep" in library.dropped
+    assert "macros without end" in library.dropped
+    before = sorted(tmp_path.rglob("*"))
+    engine = build_latex_engine(LatexConfig(sources=folder, templates=("article",)))
+    assert _first(engine).text
+    written = " ".join(
+        run.content for source in library.sources for block in source.blocks for run in block.runs
+    )
+    for command in ("write", "input", "openout", "openin", "catcode", "kern", "loop"):
+        assert f"\\{command}" not in written
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_less_material_than_passages(sources, monkeypatch):

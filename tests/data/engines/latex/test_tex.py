@@ -1,8 +1,11 @@
-"""TeX in its cage: what hostile sources can and cannot do. Needs pdflatex."""
+"""TeX in its cage: what hostile sources can and cannot do. Needs pdflatex and xelatex."""
 
+import fcntl
+import io
 import shutil
 import time
 
+import pypdfium2
 import pytest
 
 from vary.data.engines.base import Reject
@@ -11,12 +14,19 @@ from vary.data.engines.latex.tex import Limits, Tex, first_error
 from vary.errors import VaryError
 
 needs_tex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+needs_xetex = pytest.mark.skipif(shutil.which("xelatex") is None, reason="no xelatex")
 SHARED = "\\documentclass{article}\n"
+LIMITS = Limits(seconds=1, memory_mib=1024, file_mib=4)
 
 
 @pytest.fixture(scope="module")
 def cage():
-    return Tex("en", Limits(seconds=2, memory_mib=1024, file_mib=4))
+    return Tex("en", LIMITS)
+
+
+@pytest.fixture(scope="module")
+def cage_zh():
+    return Tex("zh", LIMITS)
 
 
 def run(cage, body):
@@ -38,6 +48,8 @@ def test_a_document_is_set_twice_alike(cage):
         r"\input{../secret}",
         r"\newread\r \openin\r=/etc/passwd \ifeof\r \undefinedthen \else \read\r to\l \l \fi",
         r"\input{|cat /etc/passwd}",
+        r"\include{../secret}",
+        r"\includegraphics{/etc/passwd}",
     ],
 )
 def test_files_outside_are_not_read(cage, body):
@@ -63,6 +75,14 @@ def test_no_command_is_run_and_no_file_written_outside(cage, tmp_path):
          "TeX wrote too much"),
         (r"\def\x{ab\x c}\x", "TeX found an error"),  # TeX's own memory is full
         (r"\undefined", "TeX found an error"),
+        (r"\loop\iftrue\repeat", "TeX took too long"),
+        (r"\def\x{\special{pdf: 0123456789}\newpage x\x}\x", "TeX wrote too much"),
+        ("{" * 3000, "TeX found an error"),
+        (r"\hskip99999999pt x", "TeX found an error"),
+        (r"\shipout\vbox{\hrule height16000pt\hrule height16000pt}",
+         "TeX found an error"),
+        (r"\catcode`\\=12 \catcode`\{=12 x", "TeX found an error"),  # there is no end any more
+        ("a\0b", "TeX found an error"),
     ],
 )  # fmt: skip
 def test_what_never_ends_is_stopped(cage, body, reason):
@@ -73,6 +93,56 @@ def test_what_never_ends_is_stopped(cage, body, reason):
     if body == r"\undefined":
         assert caught.value.detail == "Undefined control sequence. l.2 \\undefined"
     assert time.monotonic() - begun < 25
+
+
+@needs_xetex
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (r"\input{/etc/passwd}", "TeX found an error"),
+        (r"x\newwrite\w\immediate\openout\w=../out \immediate\write\w{x}", "TeX found an error"),
+        (r"\def\x{\x}\x", "TeX took too long"),
+        ("a\0b", "TeX found an error"),
+    ],
+)
+def test_xetex_is_in_the_same_cage(cage_zh, body, reason):
+    with pytest.raises(Reject) as caught:
+        run(cage_zh, body)
+    assert caught.value.reason == reason
+    assert caught.value.detail or reason != "TeX found an error"
+
+
+@needs_xetex
+def test_xetex_keeps_a_format_too_and_then_loads_its_fonts(cage_zh):
+    # ctex brings fontspec, which chooses OpenType fonts while the preamble is read.
+    shared = SHARED + "\\usepackage[scheme=plain,fontset=none]{ctex}\n"
+    made = cage_zh.set_document(
+        shared, r"\begin{document}Office \textbf{bold} \texttt{code} $x_1$\end{document}"
+    )
+    page = pypdfium2.PdfDocument(io.BytesIO(made.pdf))[0]
+    assert "Office bold code" in page.get_textpage().get_text_range()
+    fonts = {line.split("/")[-1] for line in made.log.splitlines() if line.startswith("Missing")}
+    assert not fonts
+    assert list((next(iter(cage_zh._formats.values())).parent).glob("*.fmt"))
+
+
+@needs_tex
+def test_what_killed_processes_left_is_removed(tmp_path, monkeypatch):
+    left, used, foreign = (tmp_path / f"vary-tex-{name}" for name in ("left", "used", "foreign"))
+    for home in (left, used, foreign):
+        home.mkdir()
+    (left / "lock").touch()
+    (left / "page.fmt").touch()
+    with (used / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        monkeypatch.setattr(tex.tempfile, "tempdir", str(tmp_path))
+        one = Tex("en")
+        two = Tex("en")
+        assert not left.exists()
+        assert used.exists()
+        assert foreign.exists()  # has no lock yet, or is not ours
+        assert one._home.name != two._home.name
+        assert all((tmp_path / made._home.name / "lock").exists() for made in (one, two))
 
 
 def test_without_tex_the_packages_are_named(monkeypatch):

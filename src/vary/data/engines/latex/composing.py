@@ -12,6 +12,10 @@ from vary.data.engines.latex.running_text import Script
 
 # Of paragraphs of plain text that are put between; longer ones would crowd out the rest.
 _MAX_PARAGRAPH = 900
+# Formulas on lines of their own that a page of formulas has at least. They shall stand in the first
+# part of a page, and each takes as much room as some text; none is looked for many blocks away.
+MIN_DISPLAYS = 2
+_FORMULAS_SHARE, _DISPLAY_CHARS, _MOST_BLOCKS = 0.75, 120, 12
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class Material:
         return [0, *(int(bound) for bound in bounds), len(self.blocks)]
 
 
-def compose(material: Material, kind: str, chars: int, rng: np.random.Generator) -> list[Block]:
+def compose(
+    material: Material, kind: str, chars: int, rng: np.random.Generator, page_chars: int
+) -> list[Block]:
     """Return the blocks of a document.
 
     Args:
@@ -56,19 +62,21 @@ def compose(material: Material, kind: str, chars: int, rng: np.random.Generator)
         kind: ``page``, ``formulas``, ``tables`` or ``table``.
         chars: about how many characters it shall have.
         rng: source of all choices.
+        page_chars: about how many characters a page holds.
 
     Raises:
         Reject: there is no table, or no formula, for it.
     """
     if kind == "table":
         return [_draw(material.tables, rng, "no table in the sources")]
-    start = _start(material, kind, rng)
+    start = _start(material, kind, rng, page_chars)
     blocks: list[Block] = []
-    length = 0
+    length, displays = 0, 0
     for block in _walk(material, start, rng):
         blocks.append(block)
         length += block.length
-        if length > chars:
+        displays += block.num_displays
+        if length > chars and (kind != "formulas" or displays >= MIN_DISPLAYS):
             break
     if kind == "tables" or (kind == "page" and material.tables and rng.random() < 0.45):
         for _ in range(1 + int(rng.random() < 0.4)):
@@ -86,8 +94,8 @@ def _draw(blocks: Sequence[Block], rng: np.random.Generator, why: str) -> Block:
     return blocks[int(rng.integers(len(blocks)))]
 
 
-def _start(material: Material, kind: str, rng: np.random.Generator) -> int:
-    """Return the first block: any, or one shortly before a formula."""
+def _start(material: Material, kind: str, rng: np.random.Generator, page_chars: int) -> int:
+    """Return the first block: any, or one shortly before formulas that share a page."""
     blocks = material.blocks
     if not blocks:
         return 0
@@ -96,8 +104,24 @@ def _start(material: Material, kind: str, rng: np.random.Generator) -> int:
     places = [place for place, block in enumerate(blocks) if block.num_displays]
     if not places:
         raise Reject("no formula in the sources")
+    room = _FORMULAS_SHARE * page_chars
+    places = [place for place in places if _length_to_displays(blocks, place) <= room] or places
     place = places[int(rng.integers(len(places)))]
-    return max(0, place - int(rng.integers(3)))
+    start = max(0, place - int(rng.integers(3)))
+    while start < place and _length_to_displays(blocks, start) > room:
+        start += 1
+    return start
+
+
+def _length_to_displays(blocks: Sequence[Block], start: int) -> float:
+    """Return how many characters there are from a block to the end of the formulas of a page."""
+    length, displays = 0, 0
+    for block in blocks[start : start + _MOST_BLOCKS]:
+        length += block.length + _DISPLAY_CHARS * block.num_displays
+        displays += block.num_displays
+        if displays >= MIN_DISPLAYS:
+            return length
+    return float("inf")
 
 
 def _table_place(blocks: Sequence[Block], rng: np.random.Generator) -> int:

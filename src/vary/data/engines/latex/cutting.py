@@ -28,6 +28,7 @@ from vary.data.engines.latex.tokens import (
 
 # A paragraph of fewer characters says too little, a longer one is no paragraph.
 MIN_PARAGRAPH, MAX_PARAGRAPH, MAX_HEADING = 12, 4000, 120
+_TOO_DEEP = "nested too deep"
 _DEFINING = frozenset(("newcommand", "renewcommand", "providecommand", "DeclareRobustCommand"))
 _TEX_DEFINING = frozenset(("def", "gdef", "edef", "xdef"))
 _OTHER_DEFINING = {
@@ -216,6 +217,8 @@ class _Cutter:
                 self._command(token, reader)
             except UnusableError as error:
                 self._drop(str(error))
+            except RecursionError:
+                self._drop(_TOO_DEEP)
         self._flush()
 
     def _drop(self, why: str) -> None:
@@ -342,8 +345,9 @@ class _Cutter:
             return
         try:
             runs = self._runs(tokens)
-        except UnusableError as error:
-            self.result.dropped[str(error)] += 1
+        except (UnusableError, RecursionError) as error:
+            why = str(error) if isinstance(error, UnusableError) else _TOO_DEEP
+            self.result.dropped[why] += 1
             return
         length = sum(len(run.content) for run in runs)
         if length > MAX_PARAGRAPH:

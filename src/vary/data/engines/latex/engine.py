@@ -14,7 +14,12 @@ from PIL import Image, ImageChops
 
 from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject
-from vary.data.engines.latex.composing import Material, compose, usable_paragraphs
+from vary.data.engines.latex.composing import (
+    MIN_DISPLAYS,
+    Material,
+    compose,
+    usable_paragraphs,
+)
 from vary.data.engines.latex.pages import page_target, place_atoms, read_marks, squeeze
 from vary.data.engines.latex.pieces import Block
 from vary.data.engines.latex.running_text import Script
@@ -184,7 +189,9 @@ class LatexEngine:
         kind = self.options.kind
         chars = template.chars * (0.45 if self.options.language == "zh" else 1.0)
         low, high = _FILL.get(kind, (1.0, 1.0))
-        blocks = compose(self._part(index), kind, int(chars * rng.uniform(low, high)), rng)
+        blocks = compose(
+            self._part(index), kind, int(chars * rng.uniform(low, high)), rng, int(chars)
+        )
         look = draw_look(template, rng)
         document = write_document(
             [_bare(block) for block in blocks] if kind == "table" else blocks,
@@ -312,7 +319,7 @@ def _choose_page(
         Reject: there is none.
     """
     wanted = {"formulas": "display", "tables": "table", "table": "table"}.get(kind, "")
-    least = 2 if kind == "formulas" else 1
+    least = MIN_DISPLAYS if kind == "formulas" else 1
     counts: Counter[int] = Counter(
         place.first
         for number, place in places.items()

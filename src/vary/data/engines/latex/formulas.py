@@ -32,7 +32,7 @@ def read_formula(tokens: Sequence[str], is_allowed: Callable[[str], bool] = str.
     Raises:
         UnusableError: it is empty, or holds what the engine does not know.
     """
-    pieces = _FormulaReader(tokens, is_allowed).read()
+    pieces = _without_idle_braces(_FormulaReader(tokens, is_allowed).read())
     written = join_tokens(pieces)
     if not written.strip("{} \\,;!."):
         raise UnusableError("an empty formula")
@@ -99,6 +99,54 @@ def join_tokens(pieces: object) -> str:
             written.append("{}")
         written.append(token)
     return "".join(written)
+
+
+def _without_idle_braces(tokens: Sequence[str]) -> list[str]:
+    r"""Return tokens without braces that nobody sees: `x{}`, `{x}` and `{\mathbf{x}}`.
+
+    Braces that may be an argument, or that make a formula of signs a letter (`{=}`), stay.
+    """
+    out: list[str] = []
+    dropped: set[int] = set()
+    for place, token in enumerate(tokens):
+        if place in dropped:
+            continue
+        end = _end_of_idle_braces(tokens, place, out) if token == "{" else 0
+        if end:
+            dropped.add(end)
+        else:
+            out.append(token)
+    return out
+
+
+def _end_of_idle_braces(tokens: Sequence[str], start: int, before: Sequence[str]) -> int:
+    """Return where braces end that say nothing, 0 for others."""
+    follows_letter = bool(before) and before[-1].isalnum()
+    if before and not follows_letter and before[-1] not in _BEFORE_BRACES:
+        return 0
+    if follows_letter and len(before) > 1 and before[-2][0] == "\\":
+        return 0  # \frac 1{x}
+    first = tokens[start + 1] if start + 1 < len(tokens) else ""
+    if first == "}":
+        idle = follows_letter and tokens[start + 2 : start + 3] not in (["^"], ["_"], ["'"])
+        return start + 1 if idle else 0
+    if len(first) == 1 and first.isalnum():
+        end = start + 2
+    elif first[:1] == "\\" and first[1:-1] in _ALPHABETS and first[-1] == "{":
+        end = _closing(tokens, start + 1) + 1
+    else:
+        return 0
+    return end if tokens[end : end + 1] == ["}"] else 0
+
+
+def _closing(tokens: Sequence[str], start: int) -> int:
+    """Return where the group ends that a token opens."""
+    depth = 0
+    for place in range(start, len(tokens)):
+        depth += (tokens[place][-1:] == "{" and tokens[place] != "\\{") - (tokens[place] == "}")
+        if depth == 0:
+            return place
+    return len(tokens)
 
 
 def _flat(pieces: object) -> list[str]:
@@ -210,11 +258,11 @@ class _FormulaReader:
             return ["\\text{", self._words(), "}"]
         if name in {"begin", "end"}:
             return self._environment(name)
+        if name in _WITH_ARGUMENT:
+            return self._with_argument(name)
         if name == "operatorname":
             star = "*" if self._reader.take("*") else ""
             return [f"\\operatorname{star}"]
-        if name == "ensuremath":
-            return ["{", *_FormulaReader(self._reader.argument(), self._is_allowed).read(), "}"]
         if name == "\\":
             return self._new_row()
         if name in {"left", "right"}:
@@ -223,6 +271,14 @@ class _FormulaReader:
         if name in MATH_COMMANDS or name in MATH_SYMBOLS:
             return [f"\\{name}"]
         return self._unknown(name)
+
+    def _with_argument(self, name: str) -> list[str]:
+        """Return a command and its argument, in braces even if it is one letter."""
+        inner = _FormulaReader(self._reader.argument(), self._is_allowed).read()
+        letters = [piece for piece in inner if piece.isalnum()]
+        if not all(piece.isalpha() and piece.isupper() for piece in letters):
+            name = _CAPITALS.get(name, name)
+        return ["{" if name == "ensuremath" else f"\\{name}{{", *inner, "}"]
 
     def _unknown(self, name: str) -> list[str]:
         """Return the name of an unknown command, upright, as authors set names of their own.
@@ -323,6 +379,22 @@ class _FormulaReader:
         raise UnusableError(f"unknown in formulas: {token}")
 
 
+_ALPHABETS = name_set(
+    """
+    mathbb mathbf mathcal mathfrak mathit mathnormal mathrm mathsf mathtt mathscr bm boldsymbol
+    """
+)
+_WITH_ARGUMENT = _ALPHABETS | name_set(
+    """
+    acute bar breve check dot ddot dddot ddddot grave hat mathring overline overleftarrow
+    overrightarrow ensuremath pmb tilde underline vec widehat widetilde
+    """
+)
+# Alphabets of capitals. For small letters and digits their fonts have other signs, which TeX sets
+# without a word: \mathbb{1} is a small bar.
+_CAPITALS = {"mathbb": "mathbf", "mathcal": "mathit", "mathscr": "mathit"}
+# Behind these a brace is no argument.
+_BEFORE_BRACES = frozenset({"{", "&", "\\\\", *"([,=+-<>|:;/.*!"})
 # Commands of TeX that take something else than a group.
 _PRIMITIVES = name_set(
     """

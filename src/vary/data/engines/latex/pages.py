@@ -53,6 +53,7 @@ def _place_block(
             places[number] = Place(first, last)
             before = last
         elif begin is not None and end is not None and document.atoms[number].kind == "text":
+            before = marks.get(f"{number}s", before)
             later = (marks.get(str(other)) for other in range(number + 1, block.atoms.stop))
             after = next((page for page in later if page is not None), end)
             assert before is not None
@@ -79,7 +80,9 @@ def page_target(
     atoms: dict[int, Atom] = {}
     for number, place in places.items():
         if place.first <= page <= place.last:
-            atoms[number] = _part_on_page(document.atoms[number], place, page, squeezed)
+            part = _part_on_page(document.atoms[number], place, page, squeezed)
+            if part.kind != "text" or part.segments:
+                atoms[number] = part
     check_page(atoms, squeezed[page - 1])
     written = [_block_markdown(block, atoms, document) for block in document.blocks]
     return join_blocks(
@@ -99,9 +102,14 @@ def join_blocks(blocks: Sequence[tuple[str, str]]) -> str:
 
 
 def squeeze(text: str) -> str:
-    """Return letters and digits only, in compatibility form and small: what two spellings share."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in folded if character.isalnum())
+    """Return letters and digits only, small and without accents: what two spellings share."""
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(
+        character
+        for character in folded
+        # Accents that fonts have as signs of their own are letters to Unicode: modifiers.
+        if character.isalnum() and (character.isascii() or unicodedata.category(character) != "Lm")
+    )
 
 
 def check_page(atoms: dict[int, Atom], page: str) -> None:
@@ -159,13 +167,13 @@ def find_cut(text: str, first: str, second: str) -> int:
     """
     whole = [(place, squeeze(character)) for place, character in enumerate(text)]
     letters = "".join(letter for _, letter in whole)
-    fitting = []
+    fitting = [0] if letters[:40] in second else []
     done = 0
     for place, letter in whole:
         done += len(letter)
         # The characters around the cut tell more than the many before and after.
         left, right = letters[:done], letters[done:]
-        if letter and (not left or left[-40:] in first) and (not right or right[:40] in second):
+        if letter and left[-40:] in first and (not right or right[:40] in second):
             fitting.append(place + 1)
     if not fitting:
         raise Reject("text is not on its page", text[:80])
@@ -176,7 +184,7 @@ def find_cut(text: str, first: str, second: str) -> int:
         raise Reject("a paragraph whose break cannot be told", text[:80])
     cut = best[0]
     # Closing punctuation stays with what it closes.
-    while cut < len(text) and not squeeze(text[cut]) and text[cut] not in "“‘（《【「『(":
+    while 0 < cut < len(text) and not squeeze(text[cut]) and text[cut] not in "“‘（《【「『(":
         cut += 1
     return cut
 

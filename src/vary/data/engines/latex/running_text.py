@@ -37,7 +37,7 @@ class Script:
         """Return whether a character can be set in this language's fonts."""
         if character.isascii():
             return character.isprintable()
-        if character in _PUNCTUATION or "\xa1" <= character <= "\u0148" or character == "\u0178":
+        if character in _LETTERS_AND_SIGNS:
             return True
         return self.language == "zh" and is_chinese(character)
 
@@ -51,7 +51,12 @@ def is_chinese(character: str) -> bool:
     )
 
 
-_PUNCTUATION = frozenset("–—‘’“”…•†‡™€")
+# Those that all faces have as one sign; of others some draw the accent elsewhere, or a black box.
+_LETTERS_AND_SIGNS = frozenset(
+    {chr(code) for code in range(0xA1, 0x100)}
+    | set("ĂăĄąĆćČčĎďĐđĘęĚěĞğİıĹĺĽľŁłŃńŇňŐőŒœŔŕŘřŚśŞşŠšŢţŤťŮůŰűŸŹźŻżŽž")
+    | set("–—‘’“”…•†‡™€")
+)
 
 
 def read_runs(tokens: Sequence[str], script: Script) -> tuple[Run, ...]:

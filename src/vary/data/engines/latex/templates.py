@@ -88,7 +88,12 @@ TEMPLATES: dict[str, Template] = {
 
 FONTS = {
     "modern": r"\usepackage{lmodern}",
-    "times": r"\usepackage{lmodern}\usepackage{mathptmx}",
+    "times": r"\usepackage{lmodern}\usepackage{mathptmx}"
+    # The three signs that its fonts lack: a product upside down, two of Latin Modern.
+    r"\def\Vturn#1#2{\vcenter{\hbox{\rotatebox[origin=c]{180}{$#1#2$}}}}"
+    r"\renewcommand\coprod{\mathop{\mathpalette\Vturn\prod}}"
+    r"\renewcommand\amalg{\mathbin{\text{\usefont{OMS}{lmsy}{m}{n}\char113}}}"
+    r"\renewcommand\jmath{\mathord{\text{\usefont{OML}{lmm}{m}{it}\char124}}}",
     "palatino": r"\usepackage{lmodern}\usepackage{mathpazo}",
     "schoolbook": r"\usepackage{lmodern}\usepackage{newcent}",
     "charter": r"\usepackage{lmodern}\usepackage{charter}",
@@ -241,7 +246,10 @@ def shared_preamble(template: Template, language: str) -> str:
     lines = [f"\\documentclass[{options}]{{{class_name}}}", _LETTER_FIX]
     if language == "en":
         lines += [r"\usepackage[T1]{fontenc}", r"\usepackage[utf8]{inputenc}",
-                  r"\usepackage{textcomp}"]  # fmt: skip
+                  r"\usepackage{textcomp}",
+                  # Where a face has no sign of its own, TeX takes one of these.
+                  r"\def\rmsubstdefault{lmr}\def\sfsubstdefault{lmss}",
+                  r"\def\ttsubstdefault{lmtt}"]  # fmt: skip
     lines += [
         r"\usepackage{amsmath}",
         FONTS[template.fonts],
@@ -272,7 +280,7 @@ def page_preamble(template: Template, look: Look, head: str) -> str:
         f"\\definecolor{{Vcolour}}{{HTML}}{{{look.colour}}}",
         f"\\linespread{{{look.leading}}}\\selectfont",
         r"\pagestyle{fancy}\fancyhf{}\renewcommand\headrulewidth{%s}"
-        % ("0.4pt" if head else "0pt"),
+        % ("0.4pt" if head and template.heads else "0pt"),
     ]
     if template.heads and head:
         lines.append(f"\\fancyhead[L]{{\\small {head}}}")

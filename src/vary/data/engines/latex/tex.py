@@ -1,6 +1,7 @@
 """TeX, run where a source can do no harm: no shell, no files outside, bounded time and memory."""
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import os
@@ -13,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from vary.data.engines.base import Reject
 from vary.errors import VaryError
@@ -29,6 +31,17 @@ MARKS_NAME = "marks.txt"
 _FIRST_ERROR = re.compile(r"^! *(.+?)\s*$(?:\n(?!l\.).*$){0,8}(?:\n(l\.\d+ .*)$)?", re.MULTILINE)
 _LOG_READ = 400_000
 _CLOCK = 10
+# XeTeX keeps no format in which an OpenType font is loaded. So no font is while it is made; what a
+# document then begins with loads the one that would have been.
+_BEFORE_DUMP = {
+    "en": "",
+    "zh": r"\makeatletter\let\Vpickup\pickup@font\def\pickup@font{}\makeatother ",
+}
+_AFTER_DUMP = {
+    "en": "",
+    "zh": r"\makeatletter\let\pickup@font\Vpickup\makeatother\normalfont\normalsize ",
+}
+_HOMES, _LOCK = "vary-tex-", "lock"
 
 
 @dataclass(frozen=True)
@@ -113,8 +126,9 @@ def files_sha256(program: Path, names: tuple[str, ...]) -> str:
 class Tex:
     """Sets documents, each in an empty folder of its own that is gone afterwards.
 
-    pdfTeX reads the part of a preamble that many documents share once, and keeps what it has then
-    (a format, for the life of this object): a page takes a third of the time. XeTeX cannot.
+    The part of a preamble that many documents share is read once, and what TeX has then is kept
+    (a format, for the life of this object): a page takes half of the time. The formats of objects
+    whose process was killed are removed by the next one.
 
     Args:
         language: ``en`` (pdflatex) or ``zh`` (xelatex).
@@ -127,9 +141,11 @@ class Tex:
     def __init__(self, language: str, limits: Limits | None = None) -> None:
         self.program = find_program(language)
         self.limits = limits or Limits()
-        self._keeps_formats = language == "en"
+        self._language = language
         self._formats: dict[str, Path] = {}
-        self._home = tempfile.TemporaryDirectory(prefix="vary-tex-")
+        remove_homes_left(Path(tempfile.gettempdir()))
+        self._home = tempfile.TemporaryDirectory(prefix=_HOMES)
+        self._lock = _locked(Path(self._home.name))
 
     def set_document(self, shared: str, rest: str) -> TexResult:
         r"""Return the PDF of a document.
@@ -141,12 +157,10 @@ class Tex:
         Raises:
             Reject: TeX found an error (the first is the detail), took too long, or wrote too much.
         """
-        options = []
-        if self._keeps_formats:
-            options, shared = [f"-fmt={self._format(shared)}"], ""
+        options = [f"-fmt={self._format(shared)}"]
         with tempfile.TemporaryDirectory(prefix="run-", dir=self._home.name) as name:
             folder = Path(name)
-            (folder / f"{JOB}.tex").write_text(shared + rest, encoding="utf-8")
+            (folder / f"{JOB}.tex").write_text(_AFTER_DUMP[self._language] + rest, encoding="utf-8")
             code = self._run([*options, f"{JOB}.tex"], folder, self.limits)
             log = _read_start(folder / f"{JOB}.log")
             pdf = folder / f"{JOB}.pdf"
@@ -163,16 +177,17 @@ class Tex:
         if key not in self._formats:
             folder = Path(self._home.name) / key
             folder.mkdir(exist_ok=True)
-            (folder / f"{JOB}.tex").write_text(f"{shared}\n\\dump\n", encoding="utf-8")
-            code = self._run(
-                ["-ini", f"-jobname={JOB}", "&pdflatex", f"{JOB}.tex"], folder, Limits()
+            (folder / f"{JOB}.tex").write_text(
+                f"{_BEFORE_DUMP[self._language]}{shared}\n\\dump\n", encoding="utf-8"
             )
+            begun = f"&{PROGRAMS[self._language]}"
+            code = self._run(["-ini", f"-jobname={JOB}", begun, f"{JOB}.tex"], folder, Limits())
             made = folder / f"{JOB}.fmt"
             if code != 0 or not made.is_file():
                 failure = _failure(code, _read_start(folder / f"{JOB}.log"))
                 raise VaryError(
                     f"{self.program.name} cannot read a template's preamble ({failure}); on "
-                    f"Debian: apt install {PACKAGES['en']}"
+                    f"Debian: apt install {PACKAGES[self._language]}"
                 )
             self._formats[key] = made
         return self._formats[key]
@@ -201,6 +216,23 @@ class Tex:
                 # The group may live on without its leader: xelatex leaves its driver behind.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
+
+
+def _locked(home: Path) -> BinaryIO:
+    """Return the open lock of a home; whoever ends, however it ends, lets go of it."""
+    lock = (home / f"{_LOCK}.new").open("wb")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    (home / f"{_LOCK}.new").rename(home / _LOCK)  # nobody finds it unlocked
+    return lock
+
+
+def remove_homes_left(folder: Path) -> None:
+    """Remove what killed processes left in a folder: homes whose lock nobody holds."""
+    for path in folder.glob(f"{_HOMES}*/{_LOCK}"):
+        # Another user's, in use, or just gone.
+        with contextlib.suppress(OSError), path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path.parent)
 
 
 def _environment(folder: Path, program: Path) -> dict[str, str]:

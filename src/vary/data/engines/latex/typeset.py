@@ -2,8 +2,9 @@ r"""Blocks written as TeX, with marks that tell later on which page each piece c
 
 A piece (`Atom`) is a word, a formula, a table, a heading. Its mark is a line that TeX writes when
 the page is done, with the page's number: `\V{17}` gives ``17 x y page``. In Chinese a mark between
-two characters would change how lines break, so that marks stand only at the ends of paragraphs and
-in formulas; where a stretch of text begins and ends follows from its neighbours.
+two characters would change how lines break, so that marks stand only at the ends of paragraphs, in
+formulas, and behind those on lines of their own; where another stretch of text begins and ends
+follows from its neighbours.
 """
 
 import re
@@ -277,15 +278,17 @@ class _Writer:
         """Return Chinese runs as TeX: stretches of text are one atom, whatever its styles."""
         out: list[str] = []
         stretch: list[Run] = []
+        first = len(self.atoms)
 
         def close() -> None:
             if stretch:
                 segments = tuple((run.content, run.style) for run in stretch)
+                if len(self.atoms) > first and self.atoms[-1].kind == "display":
+                    out.append(f"\\V{{{len(self.atoms)}s}}")  # it may begin on the next page
                 self.atoms.append(Atom(block, "text", segments))
                 out.extend(_styled(text, style) for text, style in segments)
                 stretch.clear()
 
-        first = len(self.atoms)
         for run in runs:
             if run.kind == "text":
                 stretch.append(run)
