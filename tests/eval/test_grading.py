@@ -131,7 +131,16 @@ def page(handler):
 
 
 def odd(body):
-    return lambda handler: handler.reply(200, body)
+    def answer(handler):
+        handler.reply(200, body)
+
+    answer.__name__ = f"odd {body}"
+    return answer
+
+
+def name_of(act):
+    """Return a test's name for what the server does, the same in every process."""
+    return getattr(act, "__name__", str(act))
 
 
 def test_what_is_asked(server, grader):
@@ -153,7 +162,7 @@ def test_what_is_asked(server, grader):
     [500, 502, 503, 529, 408, 409, cut, hang_up, late, page, odd("{"), odd("[1]"), odd("{}"),
      odd('{"choices": []}'), odd('{"choices": [{"message": {"content": 5}}], "model": "x"}'),
      odd('{"choices": null}')],
-    ids=str,
+    ids=name_of,
 )  # fmt: skip
 def test_what_passes_is_tried_again(server, act):
     server.acts = [act, act, "0.7"]
@@ -178,7 +187,7 @@ def test_waits_grow(server):
     assert waits[0] >= 0.05 and waits[1] >= 0.1 and waits[2] >= 0.2
 
 
-@pytest.mark.parametrize("act", [500, 429, late, hang_up], ids=str)
+@pytest.mark.parametrize("act", [500, 429, late, hang_up], ids=name_of)
 def test_a_server_that_stays_ill_ends_the_run(server, act):
     server.acts = [act] * 4
     grader = Grader(settings(server.url, timeout_s=0.2 if act is late else 60.0))
