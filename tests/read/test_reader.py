@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
+from PIL import ImageDraw
 
 from vary.errors import InputError, VaryError
 from vary.read.cutting import cut_page, tile_strip
@@ -264,6 +265,35 @@ def test_marks_that_are_no_text_are_left_out_and_counted(page, recognizer):
     assert texts[2] in everything.text
     with pytest.raises(VaryError, match=r"give 0 \(keeps all\) to 1"):
         Reader(recognizer, min_confidence=40)
+
+
+def test_pages_of_dirt_are_drafted_before_they_are_read(page, recognizer):
+    dirty = page.copy()
+    pen = ImageDraw.Draw(dirty)
+    for x in range(40, 860, 60):
+        pen.ellipse((x, 400 + x % 7, x + 9, 411), fill="black")
+        pen.ellipse((x, 500 + x % 11, x + 9, 513), fill="black")
+    drafted = []
+
+    def draft(strips):
+        drafted.extend(strips)
+        found = [recognizer.answer(strip) for strip in strips]
+        for strip, answer in zip(strips, found, strict=True):
+            if strip.shape[1] < 100:
+                answer.text = "@"
+        return found
+
+    recognizer.draft = draft
+    (result,) = Reader(recognizer, min_confidence=0.3).read(dirty)
+    assert len(drafted) == len(result.lines) > 20
+    assert len(recognizer.strips) == 3
+    assert [line.text for line in result.lines if line.text] == expected_texts(page, recognizer)
+    assert result.reason == f"{len(drafted) - 3} marks that are no text"
+    recognizer.strips.clear()
+    drafted.clear()
+    (clean,) = Reader(recognizer, min_confidence=0.3).read(page)
+    assert (len(recognizer.strips), drafted) == (3, [])
+    assert clean.text.split() == result.text.split()
 
 
 def test_strips_have_the_size_that_the_recognizer_wants(page, recognizer):

@@ -66,8 +66,9 @@ class Reader:
         documents: how large pages are rendered.
         cutting: how pages are cut into lines; None for strips of the recognizer's size. Pages that
             are read whole are not cut.
-        min_confidence: a line below this is taken for a mark that is no text (leaves and gravel on
-            a photograph): its text is left out, and the page's `reason` counts these.
+        min_confidence: a line below this is a mark that is no text (leaves and gravel on a
+            photograph): its text is left out, and the page's `reason` counts these. Signs that do
+            not go with the page's words are marks as well (`vary.read.marks`). 0 keeps all.
     """
 
     def __init__(

@@ -125,22 +125,35 @@ class StripRecognizer:
         """
         if not strips:
             return []
+        if self.decoder == "ctc":
+            return self.draft(strips)
+        encoded, sizes, drafts = self._see(strips)
+        answers = self._answer(encoded, sizes, [text for text, _, _ in drafts])
+        return [
+            judge(answer, draft, certainties)
+            for answer, (draft, _, certainties) in zip(answers, drafts, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def draft(self, strips: Sequence[np.ndarray]) -> list[Recognition]:
+        """Return what the CTC head alone reads on each strip; as `read`, but sooner."""
+        if not strips:
+            return []
+        return [
+            Recognition(text, "ctc", mean_certainty(certainties), "ok", text)
+            for text, _, certainties in self._see(strips)[2]
+        ]
+
+    def _see(
+        self, strips: Sequence[np.ndarray]
+    ) -> tuple[EncodedImages, Tensor, list[tuple[str, list[int], list[float]]]]:
+        """Return strips as encoded, their sizes, and the CTC head's drafts."""
         features = self.processor.image_processor(list(strips))
         pixels = features["pixel_values"].to(self.model.device)
         encoded = self.model.encode_images([pixels], features["image_sizes"])
         assert encoded.ctc_logits is not None
         drafts = decode_greedy(encoded.ctc_logits, self.alphabet)
-        texts = [text for text, _, _ in drafts]
-        if self.decoder == "ctc":
-            return [
-                Recognition(text, "ctc", mean_certainty(certainties), "ok", text)
-                for text, _, certainties in drafts
-            ]
-        answers = self._answer(encoded, features["image_sizes"], texts)
-        return [
-            judge(answer, draft, certainties)
-            for answer, (draft, _, certainties) in zip(answers, drafts, strict=True)
-        ]
+        return encoded, features["image_sizes"], drafts
 
     def _answer(self, encoded: EncodedImages, sizes: Tensor, drafts: list[str]) -> list[Answer]:
         """Return the language model's text of each strip.

@@ -1,6 +1,7 @@
 """What the cutting gives: tiles and the page they lie on."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -63,6 +64,11 @@ class Tile:
     line: int
     num_lines: int = 1
 
+    @property
+    def height(self) -> int:
+        """Of the box, in pixels: what the text's size decides."""
+        return self.box[3] - self.box[1]
+
 
 @dataclass(frozen=True)
 class PageLayout:
@@ -86,3 +92,8 @@ class PageLayout:
     angle_deg: float
     image: np.ndarray = field(repr=False)
     owner: np.ndarray | None = field(default=None, repr=False)
+
+    @cached_property
+    def numbers(self) -> dict[Tile, int]:
+        """Index of each tile."""
+        return {tile: index for index, tile in enumerate(self.tiles)}

@@ -167,11 +167,11 @@ def _crop(image: np.ndarray, box: Box, fill: int) -> np.ndarray:
 
 def _own_ink(layout: PageLayout, tile: Tile, crop: np.ndarray) -> np.ndarray:
     """Return the crop with the ink of other tiles whitened."""
-    if layout.owner is None or tile not in layout.tiles:
+    if layout.owner is None or tile not in layout.numbers:
         return crop
     scale = layout.image.shape[0] / layout.owner.shape[0]
     x0, y0, x1, y1 = tile.box
-    number = layout.tiles.index(tile) + 1
+    number = layout.numbers[tile] + 1
     if scale == 1:
         owner = _crop(layout.owner, tile.box, 0)
     else:

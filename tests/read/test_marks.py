@@ -1,0 +1,57 @@
+import pytest
+
+from vary.read.marks import SeenLine, find_marks
+
+BODY = [SeenLine("the quick brown fox", 0.95, 20), SeenLine("jumps over lazy dogs", 0.9, 22)]
+
+
+def marks(lines, min_confidence=0.6):
+    found = find_marks(lines, min_confidence)
+    return [line.text for index, line in enumerate(lines) if index in found]
+
+
+def test_a_page_of_words_keeps_signs_of_about_their_size():
+    signs = [SeenLine("7", 0.8, 18), SeenLine("•", 0.7, 11), SeenLine("e", 0.9, 8)]
+    assert marks([*BODY, *signs]) == ["e"]
+    assert marks([*BODY, SeenLine("W", 0.99, 44), SeenLine("@", 0.99, 45)]) == ["@"]
+
+
+def test_a_low_confidence_makes_a_mark_of_anything():
+    assert marks([*BODY, SeenLine("words without a doubt", 0.59, 20)]) == ["words without a doubt"]
+    assert marks([SeenLine("x", 0.0, 3)], min_confidence=0) == []
+
+
+def test_where_signs_outnumber_words_only_sure_letters_and_figures_stay():
+    cells = [SeenLine("4", 0.95, 20)] * 4
+    dust = [SeenLine("e", 0.89, 20), SeenLine("@", 0.99, 20)]
+    assert marks([*BODY, *cells]) == []
+    assert marks([*BODY, *cells, *dust]) == ["e", "@"]
+
+
+@pytest.mark.parametrize("text", ["a", "of", "7", "$5", "I"])
+def test_a_page_may_hold_a_sign_alone(text):
+    assert marks([SeenLine(text, 0.95, 40)]) == []
+    assert marks([SeenLine(text, 0.85, 40)]) == [text]
+    assert marks([SeenLine(text, 0.95, 40)] * 4) == [text] * 4
+
+
+@pytest.mark.parametrize("text", ["word", "42", "中文", "I can’t"])
+def test_a_word_alone_stays(text):
+    assert marks([SeenLine(text, 0.65, 40)]) == []
+
+
+@pytest.mark.parametrize("text", ["eeeee", "s s s s", "e c o eed", "00", "__ab", "一一", "- -"])
+def test_rows_of_dots_are_no_words(text):
+    dots = [SeenLine(text, 0.72, 9)] * 30
+    assert marks(dots) == [text] * 30
+
+
+def test_uncertain_lines_of_many_letters_are_print():
+    lines = [SeenLine("An uncertain but legible row", 0.62, 20)] * 12
+    assert marks(lines) == []
+    assert len(marks([SeenLine("eosseoaesoeeosoeseoosae", 0.62, 20)] * 12)) == 12
+
+
+def test_an_empty_line_is_none():
+    assert marks([SeenLine("", 0.1, 20), SeenLine(" ", 0.1, 20)]) == []
+    assert find_marks([], 0.6) == set()
