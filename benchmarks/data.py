@@ -1,0 +1,288 @@
+"""How many samples the data engines make, beside the limits, and what the paper's sets would cost.
+
+    python benchmarks/data.py --text-en FOLDER --text-zh FOLDER --pdf-en FOLDER --pdf-zh FOLDER \
+        --tex-en FOLDER --tex-zh FOLDER --photos FOLDER --stories-en FILE [--only pages,pdf] \
+        [--seconds 20] [--json FILE]
+
+Every recipe of recipes/data whose material is given, pages of 1024 px and lines: samples per second
+of one core, images encoded, in a process of its own after a warm-up. Seconds are those of the
+processor, of the process and all that it starts (TeX, Node, the workers that open PDFs), so that
+what else the machine does matters little. From these: core hours and gigabytes for the recipe's
+whole count. MiB is the peak of all these processes together.
+
+Then, by the clock: the pdf engine beside PyMuPDF's bare calls (`data_pdf.py`), charts beside a bare
+savefig (`data_charts.py`), and two workers beside one. These want an idle machine. Linux.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from vary.data.degrade.engine import build_degraded
+from vary.data.degrade.presets import DegradeConfig
+from vary.data.engines.base import Engine, Reject, make_sample
+from vary.data.engines.page.engine import PageConfig, build_page_engine
+from vary.data.pool import Work, make_in_processes
+from vary.data.recipe import load_set_recipe
+from vary.data.shards import Run, begun_manifest
+from vary.errors import VaryError
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes" / "data"
+# An A4 page at this resolution is 1024 px high.
+DPI_OF_1024 = 88
+# Which argument is which option of which recipes: the option's place takes the argument's value.
+MATERIAL = {
+    "text_en": {
+        "pages-en": "text", "pages-markdown-en": "text", "pages-zh": "features.other_text",
+        "charts-matplotlib-en": "text", "charts-echarts-en": "text",
+    },
+    "text_zh": {
+        "pages-zh": "text", "pages-markdown-zh": "text", "pages-en": "features.other_text",
+        "charts-matplotlib-zh": "text", "charts-echarts-zh": "text",
+    },
+    "pdf_en": {"pdf-en": "sources"},
+    "pdf_zh": {"pdf-zh": "sources"},
+    "tex_en": {"latex-en": "sources", "latex-tables": "sources"},
+    "tex_zh": {"latex-zh": "sources"},
+    "photos": {"natural": "photos"},
+    "stories_en": {"association-en": "stories"},
+    "stories_zh": {"association-zh": "stories"},
+}  # fmt: skip
+# What is asked of an engine, samples per second of one core.
+LIMITS = {
+    "page, 1024 px, en": 25.0,
+    "page, 1024 px, zh": 25.0,
+    "line, en": 500.0,
+    "charts-echarts-en": 15.0,
+    "charts-echarts-zh": 15.0,
+}
+LIMIT_MIB = 1024
+LIMIT_TWO_WORKERS = 1.8
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What an engine makes.
+
+    Attributes:
+        name: of the recipe, or what else was measured.
+        samples: that were made.
+        indices: that were tried.
+        cpu_s: of one core, for them.
+        bytes_per_sample: of pictures and target.
+        mib: peak memory of all processes together.
+        count: of the recipe; 0: there is none.
+    """
+
+    name: str
+    samples: int
+    indices: int
+    cpu_s: float
+    bytes_per_sample: float
+    mib: float
+    count: int = 0
+
+    @property
+    def per_second(self) -> float:
+        """Samples per second of one core."""
+        return self.samples / self.cpu_s
+
+    @property
+    def core_hours(self) -> float:
+        """For the recipe's whole count of indices."""
+        return self.count / self.indices * self.cpu_s / 3600
+
+    @property
+    def gigabytes(self) -> float:
+        """That the recipe's whole count takes."""
+        return self.count * self.samples / self.indices * self.bytes_per_sample / 1e9
+
+
+def rate(build: Callable[[], Engine], name: str, seconds: float, count: int = 0) -> Rate:
+    """Return what an engine makes in some seconds, after half as many that do not count."""
+    engine = build()
+    index, _, _ = _make(engine, 0, seconds / 2)
+    start = _tree_cpu_s()
+    first = index
+    index, samples, size = _make(engine, first, seconds)
+    spent = _tree_cpu_s() - start
+    if not samples:
+        raise VaryError(f"{name}: no sample in {seconds} s; give other material")
+    return Rate(name, samples, index - first, spent, size / samples, _tree_peak_mib(), count)
+
+
+def recipe_rate(name: str, overrides: Sequence[str], seconds: float) -> Rate:
+    """Return what a recipe of recipes/data makes in some seconds."""
+    recipe = load_set_recipe(RECIPES / f"{name}.yaml", overrides)
+    return rate(recipe.engine_builder(), name, seconds, recipe.count)
+
+
+def page_rate(name: str, text: Path, seconds: float, language: str, kind: str) -> Rate:
+    """Return what the page engine makes of one kind: plain pages of 1024 px, degraded, or lines."""
+    if kind == "line":
+        config = PageConfig(text=text, language=language, kind="line")
+    else:
+        dpi = (DPI_OF_1024, DPI_OF_1024)
+        config = PageConfig(text=text, language=language, sizes=("a4",), dpi=dpi)
+    build = partial(build_page_engine, config)
+    if kind in ("paper", "scan"):
+        return rate(partial(build_degraded, build, DegradeConfig(kind)), name, seconds)
+    return rate(build, name, seconds)
+
+
+def set_rate(text: Path, workers: int, shards: int = 12, shard_size: int = 24) -> float:
+    """Return pages per second by the clock that some workers write into a set, once all are warm.
+
+    Counted are the shards that are finished between the third of each worker and the time when
+    the first of them has no more to do.
+    """
+    config = PageConfig(text=text, sizes=("a4",), dpi=(DPI_OF_1024, DPI_OF_1024))
+    build = partial(build_page_engine, config)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder), shards * workers * shard_size, 1, shard_size, workers)
+        work = Work(build, run, begun_manifest(build(), run), run.shards())
+        ends = [time.perf_counter() for _ in make_in_processes(work)]
+    counted = ends[3 * workers - 1 : len(ends) - workers + 1]
+    return (len(counted) - 1) * shard_size / (counted[-1] - counted[0])
+
+
+def _make(engine: Engine, first: int, seconds: float) -> tuple[int, int, int]:
+    """Make samples for so many seconds of the processor; return the next index, samples, bytes."""
+    index, samples, size = first, 0, 0
+    end = _tree_cpu_s() + seconds
+    while _tree_cpu_s() < end:
+        for _ in range(4):
+            try:
+                sample = make_sample(engine, 1, index)
+            except Reject as reject:
+                if reject.reason == "no page left":
+                    return index, samples, size
+            else:
+                samples += 1
+                size += len(sample.text.encode()) + sum(len(i.bytes) for i in sample.images)
+            index += 1
+    return index, samples, size
+
+
+def _tree() -> list[int]:
+    """Return this process and all that it started and that still run (Linux)."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [os.getpid()]
+    for process in found:
+        found += children.get(process, [])
+    return found
+
+
+def _tree_cpu_s() -> float:
+    """Return the processor seconds of the tree, those of ended and awaited children included."""
+    ticks = 0
+    for process in _tree():
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _tree_peak_mib() -> float:
+    kib = 0
+    for process in _tree():
+        try:
+            lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        except OSError:
+            continue
+        kib += next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    return kib / 1024
+
+
+def _recipes(given: argparse.Namespace) -> dict[str, list[str]]:
+    """Return the recipes that have all of their material, with their overrides."""
+    overrides: dict[str, list[str]] = {}
+    lacking = set()
+    for argument, options in MATERIAL.items():
+        path = getattr(given, argument)
+        for recipe, option in options.items():
+            if path is None:
+                lacking.add(recipe)
+                continue
+            value = f"[{path}]" if recipe.startswith("pdf") else str(path)
+            overrides.setdefault(recipe, []).append(f"options.{option}={value}")
+    return {name: found for name, found in sorted(overrides.items()) if name not in lacking}
+
+
+def _jobs(given: argparse.Namespace) -> dict[str, Callable[[], Rate]]:
+    jobs: dict[str, Callable[[], Rate]] = {}
+    for language in ("en", "zh"):
+        text = getattr(given, f"text_{language}")
+        if text is None:
+            continue
+        kinds = {"page, 1024 px": "page", "line": "line"}
+        if language == "en":
+            kinds |= {"page, 1024 px, degraded as paper": "paper", "as scan": "scan"}
+        for told, kind in kinds.items():
+            name = f"{told}, {language}"
+            jobs[name] = partial(page_rate, name, text, given.seconds, language, kind)
+    for name, overrides in _recipes(given).items():
+        jobs[name] = partial(recipe_rate, name, overrides, given.seconds)
+    return jobs
+
+
+def _alone(job: Callable[[], Any]) -> Any:
+    """Return what a function returns in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(job).result()
+
+
+def _told(found: Rate) -> str:
+    limit = LIMITS.get(found.name)
+    asked = "" if limit is None else f"{limit:.0f}"
+    cost = f"{found.core_hours:9,.0f} {found.gigabytes:8,.0f}" if found.count else f"{'':18}"
+    made = f"{100 * found.samples / found.indices:4.0f}"
+    return f"{found.name:36}{found.per_second:8.1f} {asked:>6} {made} {found.mib:7.0f} {cost}"
+
+
+def main() -> None:
+    """Measure what there is material for, and print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    for argument in MATERIAL:
+        parser.add_argument(f"--{argument.replace('_', '-')}", type=Path)
+    parser.add_argument("--only", default="", help="beginnings of names, with commas between")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the processor, for each")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    only = tuple(given.only.split(","))
+    print(f"{'':36}{'per s':>8} {'asked':>6} {'% ok':>4} {'MiB':>7} {'core h':>9} {'GB':>8}")
+    rates = []
+    for name, job in _jobs(given).items():
+        if not name.startswith(only):
+            continue
+        try:
+            rates.append(_alone(job))
+        except VaryError as error:
+            print(f"{name}: {error}", flush=True)
+            continue
+        print(_told(rates[-1]), flush=True)
+    if given.json is not None:
+        given.json.write_text(json.dumps([asdict(found) for found in rates], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
