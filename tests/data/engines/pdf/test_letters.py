@@ -1,6 +1,6 @@
 import pytest
 
-from vary.data.engines.pdf.letters import count_cid, is_cjk, is_undecoded, normal_text
+from vary.data.engines.pdf.letters import count_cid, has_undecoded, is_cjk, normal_text
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_which_characters_stand_alone():
 
 
 def test_which_characters_stand_for_nothing():
-    assert all(map(is_undecoded, "\ufffd\ue012\uf8ff\U000f0001\x03"))
-    assert not any(map(is_undecoded, "a中 \t\n\x7f•"))
+    assert all(map(has_undecoded, "\ufffd\ue012\uf8ff\U000f0001\x03"))
+    assert not any(map(has_undecoded, "a中 \t\n\x7f•"))
 
 
 def test_cid_words_are_counted():

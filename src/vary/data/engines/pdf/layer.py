@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vary.data.engines.pdf.letters import WORD_PATTERN, is_cjk, is_undecoded, normal_text
+from vary.data.engines.pdf.letters import WORD_PATTERN, has_undecoded, is_cjk, normal_text
 from vary.data.engines.pdf.symbols import is_drawing_font, symbol_text
 from vary.extras import require
 
@@ -75,16 +75,21 @@ class TextLayer:
     turned: int = 0
 
 
-def read_layer(textpage: Any) -> TextLayer:
-    """Return the text layer of a page.
+def read_characters(textpage: Any) -> TextLayer:
+    """Return the text layer of a page, each of its characters looked at.
 
     Args:
         textpage: PyMuPDF's, made with `layer_flags`.
     """
     layer = TextLayer()
+    lines: list[_Line] = []
     for block in textpage.extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
-            _add_line(layer, line)
+            seen = _seen_of(layer, line)
+            if seen is not None:
+                lines.append(seen)
+    if lines:
+        _add_fragments(layer, lines)
     return layer
 
 
@@ -94,85 +99,140 @@ def layer_flags() -> int:
     return pymupdf.TEXT_ACCURATE_BBOXES | pymupdf.TEXT_PRESERVE_WHITESPACE
 
 
-def _add_line(layer: TextLayer, line: dict[str, Any]) -> None:
-    """Count the characters of a line, and add what can be read of it."""
+def is_level(line: dict[str, Any]) -> bool:
+    """Return whether one of PyMuPDF's lines runs from left to right."""
     cosine, sine = line["dir"]
-    is_level = cosine > 0 and abs(sine) < LEVEL and line["wmode"] == 0
+    return bool(cosine > 0 and abs(sine) < LEVEL and line["wmode"] == 0)
+
+
+def is_visible(span: dict[str, Any]) -> bool:
+    """Return whether one of PyMuPDF's spans is painted."""
+    return bool(span["char_flags"] & (FILLED | STROKED) and span["alpha"])
+
+
+def middle_size(sizes: list[tuple[float, int]]) -> float:
+    """Return the size of the type of a line, whose spans have these sizes and characters."""
+    if sizes[0][0] == sizes[-1][0]:
+        return sizes[0][0]
+    return float(np.median(np.repeat([size for size, _ in sizes], [many for _, many in sizes])))
+
+
+def printable_count(text: str) -> int:
+    """Return how many characters of a text are no white space."""
+    return len(text) - text.count(" ") if text.isascii() else len("".join(text.split()))
+
+
+@dataclass(slots=True)
+class _Line:
+    """The visible characters of a horizontal line.
+
+    Attributes:
+        chars: PyMuPDF's.
+        text: what they say, a character each.
+        size: of the type that is in the middle of it, pt.
+        words: where each word begins and ends in `text`.
+    """
+
+    chars: list[dict[str, Any]]
+    text: str
+    size: float
+    words: list[tuple[int, int]]
+
+
+def _seen_of(layer: TextLayer, line: dict[str, Any]) -> _Line | None:
+    """Count the characters of a line, and return what can be read of it; None: nothing."""
+    level = is_level(line)
     chars: list[dict[str, Any]] = []
     text = ""
-    sizes: list[float] = []
+    sizes: list[tuple[float, int]] = []
     for span in line["spans"]:
         if is_drawing_font(span["font"]):
             continue
-        part = "".join([char["c"] for char in span["chars"]])
-        printable = _printable(part)
+        own = span["chars"]
+        part = "".join([char["c"] for char in own])
+        printable = printable_count(part)
         layer.characters += printable
-        if not is_level:
+        if not level:
             layer.turned += printable
-        elif not span["char_flags"] & (FILLED | STROKED) or not span["alpha"]:
+        elif not is_visible(span):
             layer.invisible += printable
         else:
-            own = span["chars"]
-            if not (part.isascii() and part.isprintable()):
+            if has_undecoded(part):
                 own = _decoded(span)
                 layer.undecoded += len(part) - len(own)
                 part = "".join([char["c"] for char in own])
             chars += own
             text += part
-            sizes += [span["size"]] * len(own)
-    if text and not text.isspace():
-        layer.fragments += _fragments(chars, text, sizes)
-
-
-def _printable(text: str) -> int:
-    """Return how many characters of a text are no white space."""
-    return len(text) - text.count(" ") if text.isascii() else len("".join(text.split()))
+            if own:
+                sizes.append((span["size"], len(own)))
+    if not text or text.isspace():
+        return None
+    size = middle_size(sizes)
+    return _Line(chars, text, size, _words(text, chars, size))
 
 
 def _decoded(span: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the characters of a span that stand for something."""
     chars: list[dict[str, Any]] = span["chars"]
-    if not any(is_undecoded(char["c"]) for char in chars):
-        return chars
     for char in chars:
         char["c"] = symbol_text(char["c"], span["font"])
-    return [char for char in chars if not is_undecoded(char["c"])]
+    return [char for char in chars if not has_undecoded(char["c"])]
 
 
-def _fragments(chars: list[dict[str, Any]], text: str, sizes: list[float]) -> list[Fragment]:
-    """Return a line's visible characters as fragments; it is cut where it steps back.
+def _add_fragments(layer: TextLayer, lines: list[_Line]) -> None:
+    """Add the lines of a page as fragments; the boxes of all its words are taken at once."""
+    chars = [char["bbox"] for line in lines for char in line.chars]
+    bounds: list[int] = []
+    offset = 0
+    for line in lines:
+        for start, stop in line.words:
+            bounds += (offset + start, offset + stop)
+        offset += len(line.chars)
+    # Every other part lies between words; the last one ends with the page.
+    if bounds[-1] == offset:
+        bounds.pop()
+    boxes = np.array(chars)
+    ends = np.array(bounds)
+    lows = np.minimum.reduceat(boxes[:, :2], ends)[::2]
+    highs = np.maximum.reduceat(boxes[:, 2:], ends)[::2]
+    words = list(map(tuple, np.concatenate([lows, highs], axis=1).tolist()))
+    first = 0
+    for line in lines:
+        last = first + len(line.words)
+        layer.fragments += _fragments(line, words[first:last])
+        first = last
+
+
+def _fragments(line: _Line, boxes: list[Box]) -> list[Fragment]:
+    """Return a line as fragments; it is cut where it steps back.
 
     Args:
-        chars: PyMuPDF's.
-        text: what they say, a character each.
-        sizes: of the type of each.
+        line: what is seen of it.
+        boxes: of its words.
     """
-    boxes = np.array([char["bbox"] for char in chars])
-    size = sizes[0] if sizes[0] == sizes[-1] else float(np.median(sizes))
-    spans = _words(text, boxes, size)
-    bounds = [place for span in spans for place in span]
-    # Every other part lies between words; the last one ends with the line.
-    ends = bounds[:-1] if bounds[-1] == len(text) else bounds
-    lows = np.minimum.reduceat(boxes[:, :2], ends)[::2].tolist()
-    highs = np.maximum.reduceat(boxes[:, 2:], ends)[::2].tolist()
+    text, size = line.text, line.size
+    is_plain = text.isascii() and text.isprintable()
     pieces: list[Piece] = []
     fragments: list[Fragment] = []
     first = 0
-    for (start, stop), low, high in zip(spans, lows, highs, strict=True):
-        word = normal_text("".join(text[start:stop].split()))
-        if not word:
-            continue
-        if pieces and low[0] < pieces[-1].box[0] - size:
-            fragments.append(_fragment(pieces, chars[first:start], size))
+    for number, ((start, stop), box) in enumerate(zip(line.words, boxes, strict=True)):
+        if is_plain:
+            word, space = text[start:stop], number > 0
+        else:
+            word = normal_text("".join(text[start:stop].split()))
+            if not word:
+                continue
+            space = start > 0 and text[start - 1].isspace() and _is_meant(line, start)
+        if pieces and box[0] < pieces[-1].box[0] - size:
+            fragments.append(_fragment(pieces, line.chars[first:start], size))
             pieces, first = [], start
-        box = (low[0], low[1], high[0], high[1])
-        pieces.append(Piece(word, box, _has_space(text, chars, start)))
+        pieces.append(Piece(word, box, space))
     if pieces:
-        fragments.append(_fragment(pieces, chars[first:], size))
+        fragments.append(_fragment(pieces, line.chars[first:] if first else line.chars, size))
     return fragments
 
 
-def _words(text: str, boxes: np.ndarray, size: float) -> list[tuple[int, int]]:
+def _words(text: str, chars: list[dict[str, Any]], size: float) -> list[tuple[int, int]]:
     """Return where the words of a line begin and end."""
     if text.isascii():
         return [match.span() for match in _SOLID.finditer(text)]
@@ -183,7 +243,7 @@ def _words(text: str, boxes: np.ndarray, size: float) -> list[tuple[int, int]]:
         is_false = (
             spans
             and spans[-1][1] < start
-            and boxes[start, 0] < boxes[spans[-1][1] - 1, 2] - 0.1 * size
+            and chars[start]["bbox"][0] < chars[spans[-1][1] - 1]["bbox"][2] - 0.1 * size
             and not is_cjk(text[start])
             and not is_cjk(text[spans[-1][1] - 1])
         )
@@ -194,10 +254,9 @@ def _words(text: str, boxes: np.ndarray, size: float) -> list[tuple[int, int]]:
     return spans
 
 
-def _has_space(text: str, chars: list[dict[str, Any]], start: int) -> bool:
-    """Return whether white space was meant before the word that begins at `start`."""
-    if start == 0 or not text[start - 1].isspace():
-        return False
+def _is_meant(line: _Line, start: int) -> bool:
+    """Return whether the white space before the word that begins at `start` was meant."""
+    text, chars = line.text, line.chars
     last = start - 1
     while last >= 0 and text[last].isspace():
         last -= 1
@@ -213,12 +272,8 @@ def _has_space(text: str, chars: list[dict[str, Any]], start: int) -> bool:
 
 def around(pieces: Sequence[Piece]) -> Box:
     """Return the box around pieces."""
-    return (
-        min(piece.box[0] for piece in pieces),
-        min(piece.box[1] for piece in pieces),
-        max(piece.box[2] for piece in pieces),
-        max(piece.box[3] for piece in pieces),
-    )
+    x0, y0, x1, y1 = zip(*[piece.box for piece in pieces], strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
 
 
 def _fragment(pieces: list[Piece], chars: Sequence[dict[str, Any]], size: float) -> Fragment:

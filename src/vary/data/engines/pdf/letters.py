@@ -28,6 +28,9 @@ _CJK_RANGES = (
     "\u2e80-\u2fdf\u3000-\u30ff\u3105-\u312f\u31c0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 )
+# Controls, private characters, and the sign for what has no Unicode value; spaces are none.
+_UNDECODED_RANGES = "\x00-\x08\x0e-\x1b\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff"
+_UNDECODED = re.compile(f"[{_UNDECODED_RANGES}]")
 _CJK = re.compile(f"[{_CJK_RANGES}]")
 # A word: a character of a script without spaces, or a run of others.
 WORD_PATTERN = re.compile(rf"[{_CJK_RANGES}]|[^\s{_CJK_RANGES}]+")
@@ -44,6 +47,8 @@ def normal_text(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
+    if len(text) == 1 and "\u3000" < text < "\ua000":
+        return text
     if _TRANSLATED.search(text):
         text = text.translate(_TABLE)
     return unicodedata.normalize("NFC", text)
@@ -54,11 +59,14 @@ def is_cjk(char: str) -> bool:
     return char > "\u2e7f" and _CJK.match(char) is not None
 
 
-def is_undecoded(char: str) -> bool:
-    """Return whether a character of a text layer stands for a glyph without a Unicode value."""
-    if char < "\x7f":
-        return char < " " and not char.isspace()
-    return "\ue000" <= char <= "\uf8ff" or char == "\ufffd" or char >= "\U000f0000"
+def has_cjk(text: str) -> bool:
+    """Return whether characters belong to scripts that are written without spaces."""
+    return not text.isascii() and _CJK.search(text) is not None
+
+
+def has_undecoded(text: str) -> bool:
+    """Return whether characters of a text layer stand for glyphs without a Unicode value."""
+    return _UNDECODED.search(text) is not None
 
 
 def count_cid(text: str) -> int:

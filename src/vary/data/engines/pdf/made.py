@@ -10,9 +10,10 @@ from PIL import Image
 from vary.data.engines.base import Reject
 from vary.data.engines.pdf.checks import check_layer, check_text, seen_fragments
 from vary.data.engines.pdf.config import MAX_LONG_SIDE_PX, PdfConfig
-from vary.data.engines.pdf.layer import TextLayer, layer_flags, read_layer
+from vary.data.engines.pdf.layer import TextLayer, layer_flags
 from vary.data.engines.pdf.order import Line, read_order
 from vary.data.engines.pdf.paragraphs import cut_paragraphs, target_text
+from vary.data.engines.pdf.plain import read_layer
 from vary.extras import require
 
 POINTS_PER_INCH = 72

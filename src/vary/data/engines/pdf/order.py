@@ -8,12 +8,12 @@ long lines of text or if their baselines do not go together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
-from vary.data.engines.pdf.layer import Box, Fragment, Piece
+from vary.data.engines.pdf.layer import Box, Fragment, Piece, around
 from vary.data.engines.pdf.letters import is_cjk
 
 # Gaps in em: up to the first, glyphs of a word; up to the second, words of a line of prose.
@@ -29,6 +29,8 @@ SAME_BASELINE_EM = 0.12
 ALIGNED_SHARE = 0.6
 # Segments whose baselines follow each other closer are of one row.
 SAME_ROW_EM = 0.35
+# Raised and lowered type stands off its line by less than this.
+RAISED_EM = 0.55
 # A wider gap within a line is one between cells; justified lines are stretched up to it.
 CELL_GAP_EM = 1.6
 
@@ -64,21 +66,31 @@ class Line:
 
     segments: list[Segment]
     column: int
+    _text: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def box(self) -> Box:
         """Around the segments."""
+        if len(self.segments) == 1:
+            return self.segments[0].box
         return _around([segment.box for segment in self.segments])
 
     @property
     def size(self) -> float:
         """Of the type that most of it has, pt."""
-        return max(self.segments, key=lambda segment: segment.weight).size
+        return self._main.size
 
     @property
     def baseline(self) -> float:
         """Of the segment with most text, pt."""
-        return max(self.segments, key=lambda segment: segment.weight).baseline
+        return self._main.baseline
+
+    @property
+    def _main(self) -> Segment:
+        """The segment with most text."""
+        if len(self.segments) == 1:
+            return self.segments[0]
+        return max(self.segments, key=lambda segment: segment.weight)
 
     @property
     def is_row(self) -> bool:
@@ -94,13 +106,15 @@ class Line:
     @property
     def text(self) -> str:
         """The line as drawn."""
-        parts: list[str] = []
-        for segment in self.segments:
-            for at, piece in enumerate(segment.pieces):
-                if parts and (piece.space or not at):
-                    parts.append(" ")
-                parts.append(piece.text)
-        return "".join(parts)
+        if not self._text:
+            parts: list[str] = []
+            for segment in self.segments:
+                for at, piece in enumerate(segment.pieces):
+                    if parts and (piece.space or not at):
+                        parts.append(" ")
+                    parts.append(piece.text)
+            self._text = "".join(parts)
+        return self._text
 
 
 def read_order(fragments: Sequence[Fragment]) -> list[Line]:
@@ -154,24 +168,32 @@ def _unbroken(fragment: Fragment) -> list[Segment]:
             runs.append([piece])
         else:
             runs[-1].append(piece)
-    return [_segment(run, fragment.baseline, fragment.size) for run in runs]
+    if len(runs) == 1:
+        return [_segment(runs[0], fragment.box, fragment)]
+    return [_segment(run, around(run), fragment) for run in runs]
 
 
-def _segment(pieces: list[Piece], baseline: float, size: float) -> Segment:
-    weight = sum(2 if is_cjk(piece.text[0]) else len(piece.text) for piece in pieces)
-    return Segment(pieces, _around([piece.box for piece in pieces]), baseline, size, weight)
+def _segment(pieces: list[Piece], box: Box, fragment: Fragment) -> Segment:
+    texts = [piece.text for piece in pieces]
+    whole = "".join(texts)
+    weight = len(whole)
+    if not whole.isascii():
+        weight = sum(2 if is_cjk(text[0]) else len(text) for text in texts)
+    return Segment(pieces, box, fragment.baseline, fragment.size, weight)
 
 
 def _join(segments: list[Segment], new: Segment) -> None:
     """Add a segment to the one that ends where it begins, or to the list."""
     best = None
+    left, size = new.box[0], new.size
+    nearest = 0.0
     for old in segments:
-        gap = new.box[0] - old.box[2]
-        small, large = sorted((new.size, old.size))
-        is_near = best is None or abs(gap) < abs(new.box[0] - best.box[2])
+        gap = left - old.box[2]
+        small, large = (old.size, size) if old.size < size else (size, old.size)
         is_beside = -0.3 * large < gap < SEGMENT_GAP_EM * small
+        is_near = best is None or abs(gap) < nearest
         if is_beside and is_near and _same_line(old, new):
-            best = old
+            best, nearest = old, abs(gap)
     if best is None:
         segments.append(new)
         return
@@ -190,7 +212,7 @@ def _same_line(one: Segment, other: Segment) -> bool:
     """Return whether two segments stand on one line; raised and lowered ones do too."""
     apart = abs(one.baseline - other.baseline)
     small, large = sorted((one.size, other.size))
-    return apart < 0.2 * small or (apart < 0.55 * large and small < 0.85 * large)
+    return apart < 0.2 * small or (apart < RAISED_EM * large and small < 0.85 * large)
 
 
 def _furniture(
@@ -228,12 +250,15 @@ def _rows(segments: Sequence[Segment]) -> list[list[Segment]]:
     places: list[tuple[float, float]] = []
     for segment in sorted(segments, key=lambda part: (-part.weight, part.baseline)):
         best, distance = -1, 0.0
+        own_baseline, own_size = segment.baseline, segment.size
         for at, (baseline, size) in enumerate(places):
-            apart = abs(baseline - segment.baseline)
-            large = max(size, segment.size)
-            limit = 0.35 * min(size, segment.size)
-            if segment.size < 0.85 * size and segment.weight <= 6:
-                limit = 0.55 * large
+            apart = abs(baseline - own_baseline)
+            large = size if size > own_size else own_size
+            if apart >= RAISED_EM * large:
+                continue
+            limit = SAME_ROW_EM * min(size, own_size)
+            if own_size < 0.85 * size and segment.weight <= 6:
+                limit = RAISED_EM * large
             is_nearer = best < 0 or apart < distance
             if apart < limit and is_nearer and not _overlaps(rows[at], segment):
                 best, distance = at, apart
@@ -281,11 +306,12 @@ def _bands(segments: list[Segment]) -> list[list[list[Segment]]] | None:
         return None
     region = _Region(segments)
     boxes = region.boxes
-    seen: dict[bytes, bool] = {}
+    places = _candidates(boxes, region.em)
+    gutters = _Gutters(region, places)
     best: tuple[int, float] = (0, 0.0)
     found: tuple[list[np.ndarray], float] | None = None
-    for x in _candidates(boxes, region.em).tolist():
-        runs = _runs(region, x, seen)
+    for number, x in enumerate(places.tolist()):
+        runs = gutters.runs(number)
         if not runs:
             continue
         area = sum(float(boxes[run, 3].max() - boxes[run, 1].min()) for run in runs)
@@ -308,30 +334,43 @@ def _gutter(boxes: np.ndarray, x: float) -> float:
     return float(right[:, 0].min() - left[:, 2].max())
 
 
-def _runs(region: "_Region", x: float, seen: dict[bytes, bool]) -> list[np.ndarray]:
-    """Return the runs of segments, from top to bottom, that the line at `x` parts as columns.
+class _Gutters:
+    """What vertical lines at some places would part of a region.
 
     Args:
         region: the segments.
-        x: pt.
-        seen: verdicts on partings that other places gave too.
+        places: (P,), pt.
     """
-    boxes, order = region.boxes, region.order
-    crossing = (boxes[order, 0] < x) & (boxes[order, 2] > x)
-    cuts = np.flatnonzero(crossing)
-    bounds = [-1, *cuts.tolist(), len(order)]
-    runs = []
-    for start, stop in pairwise(bounds):
-        run = order[start + 1 : stop]
-        if len(run) < 2 * GUTTER_LINES:
-            continue
-        is_left = boxes[run, 2] <= x
-        key = run[is_left].tobytes() + b"|" + run.tobytes()
-        if key not in seen:
-            seen[key] = _are_columns(region, run[is_left], run[~is_left])
-        if seen[key]:
-            runs.append(run)
-    return runs
+
+    def __init__(self, region: "_Region", places: np.ndarray) -> None:
+        self._region = region
+        begin, end = region.boxes[region.order, 0], region.boxes[region.order, 2]
+        self._is_left = end[None] <= places[:, None]
+        self._is_crossing = (begin[None] < places[:, None]) & ~self._is_left
+        # Verdicts on partings, which other places give too.
+        self._seen: dict[tuple[int, int, bytes], bool] = {}
+
+    def runs(self, number: int) -> list[np.ndarray]:
+        """Return the runs of segments, top to bottom, that a line there parts as columns."""
+        order = self._region.order
+        bounds = [-1, *np.flatnonzero(self._is_crossing[number]).tolist(), len(order)]
+        return [
+            order[before + 1 : stop]
+            for before, stop in pairwise(bounds)
+            if stop - before > 2 * GUTTER_LINES and self._parts(number, before + 1, stop)
+        ]
+
+    def _parts(self, number: int, start: int, stop: int) -> bool:
+        """Return whether a line parts the segments from `start` to `stop` as columns."""
+        is_left = self._is_left[number, start:stop]
+        left = int(np.count_nonzero(is_left))
+        if min(left, stop - start - left) < GUTTER_LINES:
+            return False
+        key = (start, stop, is_left.tobytes())
+        if key not in self._seen:
+            run = self._region.order[start:stop]
+            self._seen[key] = _are_columns(self._region, run[is_left], run[~is_left])
+        return self._seen[key]
 
 
 @dataclass(slots=True)
@@ -356,8 +395,9 @@ def _side(region: "_Region", which: np.ndarray) -> _Side:
     """Return some segments of a region as rows; raised and lowered ones may count as their own."""
     which = which[np.argsort(region.baselines[which], kind="stable")]
     baselines, boxes = region.baselines[which], region.boxes[which]
-    steps = np.flatnonzero(np.diff(baselines) > SAME_ROW_EM * region.em) + 1
-    starts = np.concatenate([[0], steps])
+    is_first = np.ones(len(which), bool)
+    is_first[1:] = baselines[1:] - baselines[:-1] > SAME_ROW_EM * region.em
+    starts = np.flatnonzero(is_first)
     widths = np.add.reduceat(boxes[:, 2] - boxes[:, 0], starts)
     whole = boxes[:, 2].max() - boxes[:, 0].min()
     return _Side(
@@ -365,14 +405,12 @@ def _side(region: "_Region", which: np.ndarray) -> _Side:
         np.minimum.reduceat(boxes[:, 1], starts),
         np.maximum.reduceat(boxes[:, 3], starts),
         float(region.weights[which].sum() / len(starts)),
-        float(np.mean(widths > 0.75 * whole)),
+        np.count_nonzero(widths > 0.75 * whole) / len(starts),
     )
 
 
 def _are_columns(region: "_Region", left: np.ndarray, right: np.ndarray) -> bool:
     """Return whether two sets of segments, one left of the other, are columns of text."""
-    if min(len(left), len(right)) < GUTTER_LINES:
-        return False
     boxes = region.boxes
     if boxes[right, 0].min() - boxes[left, 2].max() < GUTTER_EM * region.em:
         return False
@@ -390,13 +428,13 @@ def _are_columns(region: "_Region", left: np.ndarray, right: np.ndarray) -> bool
 def _aligned(few: _Side, many: _Side, em: float) -> float:
     """Return the share of rows, on the side with fewer, whose baseline the other side has too."""
     apart = np.abs(few.baselines[:, None] - many.baselines[None]).min(axis=1)
-    return float(np.mean(apart < SAME_BASELINE_EM * em))
+    return np.count_nonzero(apart < SAME_BASELINE_EM * em) / len(apart)
 
 
 def _beside(few: _Side, many: _Side) -> float:
     """Return the share of rows, on the side with fewer, that stand beside one of the other side."""
     is_beside = (many.tops[None] < few.bottoms[:, None]) & (many.bottoms[None] > few.tops[:, None])
-    return float(np.mean(is_beside.any(axis=1)))
+    return np.count_nonzero(is_beside.any(axis=1)) / len(is_beside)
 
 
 def _split(region: _Region, runs: list[np.ndarray], x: float) -> list[list[list[Segment]]]:
@@ -423,9 +461,5 @@ def _split(region: _Region, runs: list[np.ndarray], x: float) -> list[list[list[
 
 
 def _around(boxes: Sequence[Box]) -> Box:
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
