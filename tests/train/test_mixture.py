@@ -54,14 +54,16 @@ def test_jumping_to_a_number_is_walking_there():
 
 def test_no_index_is_left_out_or_comes_twice():
     """Of a source without an end each index comes once, in order, across all blocks."""
-    places = [mixture().place(number) for number in range(4000)]
+    mixed = mixture()
+    places = [mixed.place(number) for number in range(4000)]
     for name in ("lines", "pages"):
         indices = [index for source, index in places if source == name]
         assert indices == list(range(len(indices))) and indices
 
 
 def test_weights_are_kept():
-    names = [mixture().place(number)[0] for number in range(20_000)]
+    mixed = mixture()
+    names = [mixed.place(number)[0] for number in range(20_000)]
     for name, weight in WEIGHTS.items():
         share = weight / sum(WEIGHTS.values())
         spread = 4 * np.sqrt(share * (1 - share) / len(names))
