@@ -79,6 +79,16 @@ def test_kinds_have_what_they_are_named_for(sources):
     assert sample.text.startswith("\\begin{tabular}")
 
 
+@needs_tex
+@pytest.mark.parametrize("template", ["ams", "letter"])
+def test_a_table_alone_is_cut_out_without_a_page_number(sources, template):
+    engine = build_latex_engine(
+        LatexConfig(sources=sources, kind="table", templates=(template,), dpi=(80, 80))
+    )
+    image = _first(engine).images[0]
+    assert image.height < 160  # a page has 880 rows
+
+
 def _first(engine, seed=1):
     for index in range(8):
         try:

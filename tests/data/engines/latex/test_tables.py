@@ -37,6 +37,16 @@ def test_columns(given, letters):
     assert column_letters(type(one)(columns, bars, one.rows, one.rules)) == letters
 
 
+def test_rows_at_the_end_in_which_nothing_is_left_are_dropped():
+    made = table("lr", r"a & 1 \\ b & 2 \\ \includegraphics{x} & \\ & \\ \hline")
+    assert table_latex(made).splitlines()[1:] == [
+        "a & 1 \\\\",
+        "b & 2 \\\\",
+        "\\hline",
+        "\\end{tabular}",
+    ]
+
+
 def test_spans():
     made = table("lll", r"\multicolumn{2}{c|}{A} & \multirow{2}{*}{B} \\ \cline{1-2} a & b \\")
     written = table_latex(made)

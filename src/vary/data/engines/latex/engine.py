@@ -200,10 +200,10 @@ class LatexEngine:
         head = "" if kind == "table" or rng.random() < 0.5 else _head_text(blocks)
         rest = "\n".join(
             (
-                page_preamble(template, look, escape(head)),
+                page_preamble(template, look, escape(head), self.options.language),
                 self._font_commands(blocks, rng),
                 "\\begin{document}",
-                r"\pagestyle{empty}" if kind == "table" else r"\thispagestyle{fancy}",
+                r"\thispagestyle{%s}" % ("empty" if kind == "table" else "fancy"),
                 r"\immediate\openout\Vout=marks.txt",
                 document.body,
                 "\\end{document}\n",

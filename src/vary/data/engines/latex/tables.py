@@ -34,6 +34,7 @@ def read_table(name: str, tokens: Sequence[str], script: Script) -> Table:
         reader.skip(sign)
     columns, bars = read_columns(reader.argument())
     rows, rules = _read_rows(reader.rest(), columns, script)
+    _drop_empty_end(rows, rules)
     while len(columns) > 2 and all(row[-1] == Cell(()) for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
         bars = frozenset(min(bar, len(columns)) for bar in bars)
@@ -44,6 +45,15 @@ def read_table(name: str, tokens: Sequence[str], script: Script) -> Table:
     if not any(cell.runs for row in rows for cell in row):
         raise UnusableError("an empty table")
     return Table(columns, bars, tuple(rows), tuple(rules))
+
+
+def _drop_empty_end(rows: list[tuple[Cell, ...]], rules: list[tuple[Rule, ...]]) -> None:
+    """Take rows away in which nothing is left, as where a table ends in pictures."""
+    if any(cell.rows > 1 for row in rows for cell in row):
+        return
+    while len(rows) > 2 and not any(cell.runs for cell in rows[-1]):
+        rows.pop()
+        rules[-2:] = [tuple(dict.fromkeys(rules[-2] + rules[-1]))]
 
 
 def read_columns(tokens: Sequence[str]) -> tuple[str, frozenset[int]]:

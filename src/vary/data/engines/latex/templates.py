@@ -264,13 +264,14 @@ def shared_preamble(template: Template, language: str) -> str:
     return "\n".join(lines)
 
 
-def page_preamble(template: Template, look: Look, head: str) -> str:
+def page_preamble(template: Template, look: Look, head: str, language: str) -> str:
     r"""Return what a page's own document begins with, up to `\begin{document}`.
 
     Args:
         template: of the page.
         look: of the page.
         head: TeX of the running head; empty for none.
+        language: ``en`` or ``zh``.
     """
     width, height = template.paper
     lines = [
@@ -294,6 +295,8 @@ def page_preamble(template: Template, look: Look, head: str) -> str:
     ]
     if template.parskip:
         lines.append(r"\setlength\parindent{0pt}\setlength\parskip{.55\baselineskip}")
+    elif language == "zh":  # ctex reckoned it from a font that a kept format has not loaded
+        lines.append(r"\AtBeginDocument{\setlength\parindent{2\ccwd}}")
     if look.equations_left and template.class_name != "amsart":
         lines.append(
             r"\makeatletter\@fleqntrue\@ifundefined{mathindent}{\newdimen\mathindent}{}"
