@@ -33,6 +33,8 @@ ENGINES: dict[str, tuple[str, str, str]] = {
     "pdf": ("vary.data.engines.pdf.engine", "PdfConfig", "build_pdf_engine"),
     **IMPORTERS,
 }
+# Engines over a list that has an end: an index past it gives nothing.
+ENDING = frozenset({*IMPORTERS, "natural"})
 # Libraries beyond Pillow and numpy that draw an engine's pictures: their versions move pixels.
 DRAWN_WITH: dict[str, tuple[str, ...]] = {"chart": ("matplotlib",)}
 # A shard of documents is a file of some tens of megabytes, and a stopped run loses little.
@@ -159,6 +161,23 @@ class SetRecipe:
         builder: Callable[[Any], Engine] = _engine_parts(self.engine)[1]
         build = partial(builder, self.config)
         return build if self.degrade is None else partial(build_degraded, build, self.degrade)
+
+    def check_count(self) -> int | None:
+        """Return how many entries the source has, None where an engine makes as many as asked for.
+
+        Raises:
+            VaryError: more are asked for than there are.
+            InputError: the source cannot be read.
+        """
+        if self.engine not in ENDING:
+            return None
+        length = len(_engine_parts(self.engine)[1](self.config))  # type: ignore[arg-type]
+        if self.count > length:
+            raise VaryError(
+                f"{self.name}: count is {self.count}, the source has {length} entries; bring what "
+                f"is missing, or give count={length} for all that is there"
+            )
+        return length
 
     def run(self, folder: Path, workers: int = 1) -> Run:
         """Return what `vary.data.shards.generate` shall make.

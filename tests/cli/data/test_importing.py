@@ -6,6 +6,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from vary.cli.data.importing import import_set
+from vary.cli.data.make import make
 from vary.cli.data.natural import natural
 from vary.data.manifest import read_manifest
 from vary.data.shards import iterate_set
@@ -14,6 +15,7 @@ from vary.errors import VaryError
 app = typer.Typer()
 app.command("import")(import_set)
 app.command("natural")(natural)
+app.command("make")(make)
 
 
 @pytest.fixture
@@ -98,3 +100,72 @@ def test_photos_become_negatives(run, tmp_path):
     run("natural", folder, "--out", tmp_path / "b", "--seed", 1, "--max-side-px", 0)
     (sample,) = iterate_set(tmp_path / "b")
     assert sample.images[0].width == 900
+
+
+CAPTIONS = {
+    "images": [{"id": 1, "file_name": "a.png"}],
+    "annotations": [{"id": n, "image_id": 1 + n // 3, "caption": f"c{n}"} for n in range(4)],
+}
+TALK = [{"id": "1", "conversations": [
+    {"from": "human", "value": "<image>\nwhat?"}, {"from": "gpt", "value": "that"},
+], "image": "a.png", "odd": 1}]  # fmt: skip
+PAGE = {"data": [
+    {"questionId": 1, "question": "q?", "image": "documents/a.png", "answers": ["x"]},
+    {"questionId": 2, "question": "q?", "image": "documents/a.png", "answers": []},
+]}  # fmt: skip
+
+
+@pytest.fixture
+def sources(charts, tmp_path):
+    Image.new("RGB", (80, 60), "white").save(tmp_path / "a.png")
+    (tmp_path / "captions.json").write_text(json.dumps(CAPTIONS))
+    (tmp_path / "talk.json").write_text(json.dumps(TALK))
+    (tmp_path / "page.json").write_text(json.dumps(PAGE))
+    return {
+        "chartqa": charts / "test",
+        "docvqa": tmp_path / "page.json",
+        "llava": tmp_path / "talk.json",
+        "pairs": tmp_path / "captions.json",
+    }
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    def write(kind, source, count):
+        path = tmp_path / f"{kind}.yaml"
+        lines = (f"name: {kind}", f"engine: {kind}", f"count: {count}", "seed: 3",
+                 "shard_size: 2", f"options: {{source: {source}}}")  # fmt: skip
+        path.write_text("\n".join(lines))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("chartqa", 6), ("docvqa", 2), ("llava", 1), ("pairs", 4)]
+)
+def test_a_recipe_imports_as_the_command_does(run, sources, recipe, kind, count, tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    told = run("make", recipe(kind, sources[kind], count), "--out", one)
+    same = run("import", kind, sources[kind], "--out", other, "--seed", 3, "--shard-size", 2)
+    assert same.replace("other", "one").splitlines()[1:] == told.splitlines()[1:-1]
+    names = {path.name for path in other.iterdir()}
+    assert {path.name for path in one.iterdir()} == names | {"card.json"}
+    assert "import.json" in names
+    for name in names:
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_a_recipe_for_more_than_there_is_says_so(run, sources, recipe, tmp_path):
+    path = recipe("pairs", sources["pairs"], 9)
+    with pytest.raises(VaryError, match=r"count is 9, the source has 4 entries.*count=4"):
+        run("make", path, "--out", tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+    told = run("make", path, "count=2", "--out", tmp_path / "set")
+    assert "2 of the source's 4 entries were tried" in told
+    photos = tmp_path / "photos.yaml"
+    photos.write_text(
+        f"{{name: p, engine: natural, count: 9, seed: 1, options: {{photos: {tmp_path}}}}}"
+    )
+    with pytest.raises(VaryError, match="p: count is 9, the source has"):
+        run("make", photos, "--out", tmp_path / "b")

@@ -78,7 +78,6 @@ def import_set(
 ) -> None:
     """Import a data set of others: each of its entries as a sample, or named as dropped."""
     from vary.data.importers.pictures import PictureRule
-    from vary.data.importers.summary import write_summary
 
     given = {
         "images": None if images is None else tuple(images),
@@ -97,7 +96,14 @@ def import_set(
     }
     builder = _builder(kind, source, {k: value for k, value in given.items() if value is not None})
     generate_source(builder, (out, count, seed), shard_size, workers)
-    for line in write_summary(out).lines():
+    tell_summary(out)
+
+
+def tell_summary(folder: Path) -> None:
+    """Write what became of an imported set into its folder, and print it."""
+    from vary.data.importers.summary import write_summary
+
+    for line in write_summary(folder).lines():
         typer.echo(f"  {line}")
 
 

@@ -27,7 +27,9 @@ def make(
     ] = False,
 ) -> None:
     """Make a set from a recipe; a frozen one is checked against what was published."""
+    from vary.cli.data.importing import tell_summary
     from vary.data.frozen import check_fonts, hash_set, judge, pixel_versions, write_card
+    from vary.data.importers import IMPORTERS
     from vary.data.recipe import load_set_recipe
 
     plan = load_set_recipe(recipe, overrides or [])
@@ -37,7 +39,12 @@ def make(
     elif check:
         raise VaryError(f"{recipe}: not a frozen set, or changed by {overrides}: nothing to check")
     run = plan.run(out, workers)
+    length = plan.check_count()
     report(generate_with_progress(plan.engine_builder(), run), out)
+    if length is not None and length > plan.count:
+        typer.echo(f"  {plan.count} of the source's {length} entries were tried (count)")
+    if plan.engine in IMPORTERS:
+        tell_summary(out)
     found = hash_set(out)
     verdict = None if frozen is None else judge(frozen, found, pixel_versions(plan.engine))
     write_card(out, plan, found, verdict)
