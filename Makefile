@@ -34,8 +34,9 @@ demo: $(VENV)/.installed-eval ## read the example PDF, show its text and its dis
 	@$(BIN)/vary read $(DEMO_PDF) | tee $(DEMO_TEXT)
 	@$(BIN)/python scripts/compare_text.py $(DEMO_TEXT) $(DEMO_TRUTH) --at-most 0.05
 
+# Two processes, as CI has two cores; PYTEST_FLAGS="-n 0" is one. Each runs its models on one thread.
 test: $(VENV)/.installed-dev ## run the tests
-	$(BIN)/python -m pytest -m "not slow and not gpu" $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n 2 --dist worksteal $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.installed-dev ## run the tests that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu" $(PYTEST_FLAGS)
