@@ -7,6 +7,7 @@ import numpy as np
 from vary.data.engines.chart.furniture import Room
 from vary.data.engines.chart.pen import Pen
 from vary.data.engines.chart.sheet import Crowded, Sheet, Tick
+from vary.data.engines.chart.style import band_color
 from vary.data.engines.chart.text import Rect, Text
 
 # In ems: length of ticks, between them and their texts, between those and an axis' name.
@@ -131,6 +132,8 @@ def draw_ground(sheet: Sheet, pen: Pen) -> None:
     """Draw what lies under the marks: the plot, its grid, and ticks."""
     spec, look, style = sheet.spec, sheet.style.axes, sheet.style
     pen.rectangle(sheet.plot, style.plot)
+    if look.bands:
+        _draw_bands(sheet, pen)
     across = sheet.categories.px(np.arange(len(spec.categories)))
     sides = {"both": ("values", "categories")}.get(look.grid, (look.grid,))
     ticks = [np.array([tick.place for tick in own]) for own in sheet.value_ticks]
@@ -150,6 +153,17 @@ def draw_ground(sheet: Sheet, pen: Pen) -> None:
     value_sides = ("bottom",) if spec.horizontal else ("left", "right")
     for number, side in enumerate(value_sides[: len(ticks)]):
         _draw_ticks(sheet, pen, sheet.values(number).px(ticks[number]), side)
+
+
+def _draw_bands(sheet: Sheet, pen: Pen) -> None:
+    """Draw the ground of every other category."""
+    x0, y0, x1, y1 = sheet.plot
+    first, last = (y0, y1) if sheet.spec.horizontal else (x0, x1)
+    for number in range(1, len(sheet.spec.categories), 2):
+        ends = [float(sheet.categories.px(number + side)) for side in (-0.5, 0.5)]
+        low, high = max(min(ends), first), min(max(ends), last)
+        box = (x0, low, x1, high) if sheet.spec.horizontal else (low, y0, high, y1)
+        pen.rectangle(box, band_color(sheet.style))
 
 
 def _draw_ticks(sheet: Sheet, pen: Pen, places: np.ndarray, side: str) -> None:

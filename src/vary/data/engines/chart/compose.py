@@ -19,6 +19,7 @@ from vary.data.engines.chart.spec import ChartSpec, Kind, NumberForm, Series, Va
 from vary.data.engines.chart.style import ChartStyle, StyleNeeds, draw_style
 from vary.data.engines.chart.texts import CJK_LANGUAGES, ChartTexts
 from vary.data.engines.page.faces import draw_faces
+from vary.data.engines.page.style import pick
 from vary.data.fonts import FontLibrary
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -40,8 +41,12 @@ SIZES: dict[Kind, tuple[int, int, int, int]] = {
 }
 # A part of the way between two ticks that can be told by eye.
 LEAST_PART_PX = 4.0
-TITLE_SHARE, AXIS_TITLE_SHARE, NOTE_SHARE = 0.95, 0.55, 0.1
+TITLE_SHARE, AXIS_TITLE_SHARE, NOTE_SHARE = 0.95, 0.55, 0.15
 NEGATIVE_SHARE = 0.1
+_NOTES = {
+    "en": {"Source: ": 5.0, "Note: ": 2.0, "Sources: ": 1.0, "© ": 1.0, "Data: ": 1.0, "* ": 0.5},
+    "zh": {"来源：": 4.0, "数据来源：": 3.0, "注：": 2.0, "资料来源：": 1.0},
+}
 _SHAPE_SEED = 0x63_68_61_72_74  # "chart": its numbers are its own
 
 
@@ -178,7 +183,8 @@ class ChartComposer:
     def _note(self) -> str:
         zh = self._choices.language == "zh"
         most = 12 if self._choices.language in CJK_LANGUAGES else 40
-        return ("来源：" if zh else "Source: ") + self._texts.phrase(3, most)
+        begin = pick(self._rng, _NOTES["zh" if zh else "en"])
+        return begin + self._texts.phrase(3, most)
 
     def _needs(self, categories: tuple[str, ...], labels: bool) -> StyleNeeds:
         shape = self._shape

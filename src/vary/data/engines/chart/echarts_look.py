@@ -10,9 +10,11 @@ import numpy as np
 from vary.data.engines.chart.spec import ChartSpec
 from vary.data.engines.chart.style import (
     FILL_CONTRAST,
+    LEAST_DISTANCE,
     LINE_CONTRAST,
     Rgb,
     contrast,
+    distance,
 )
 from vary.data.engines.page.style import pick
 
@@ -37,8 +39,6 @@ _THEMES = (
     "9b8bba e098c7 8fd3e8 71669e cc70af 7cb4cc",
     "dd6b66 759aa0 e69d87 8dc1a9 ea7e53 eedd78 73a373 73b9bc 7289ab 91ca8c",
 )
-# Of colours to each other: as the charts' own.
-_LEAST_DISTANCE = 42.0
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,7 @@ def _colors(rng: np.random.Generator, spec: ChartSpec) -> tuple[Rgb, ...]:
     for name in theme.split():
         color = (int(name[:2], 16), int(name[2:4], 16), int(name[4:], 16))
         if contrast(color, spec.style.plot) >= least and all(
-            _distance(color, other) >= _LEAST_DISTANCE for other in found
+            distance(color, other) >= LEAST_DISTANCE for other in found
         ):
             found.append(color)
     return tuple(found[: len(own)]) if len(found) >= len(own) else own
-
-
-def _distance(one: Rgb, other: Rgb) -> float:
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5

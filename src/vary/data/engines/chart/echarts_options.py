@@ -8,7 +8,7 @@ from vary.data.engines.chart.echarts_pie import pie_series
 from vary.data.engines.chart.echarts_series import bar_data, line_data, line_options
 from vary.data.engines.chart.echarts_text import css, font_style, fonts_of, width_of, wrap
 from vary.data.engines.chart.spec import ChartSpec, Series, ValueAxis
-from vary.data.engines.chart.style import contrast
+from vary.data.engines.chart.style import band_color, contrast
 from vary.extras import require
 
 NOTE_SCALE = 0.85
@@ -87,7 +87,7 @@ def _titles(spec: ChartSpec) -> list[dict[str, Any]]:
         titles.append(
             {
                 "text": wrap(text.face, size, spec.note, room),
-                "left": padding,
+                text.note_align: padding,
                 "textStyle": font_style(spec, NOTE_SCALE),
                 "padding": 0,
             }
@@ -230,6 +230,9 @@ def _category_axis(spec: ChartSpec, look: EchartsLook) -> dict[str, Any]:
         "boundaryGap": not joined,
         "splitLine": _lines(spec, shown=style.axes.grid in {"categories", "both"}),
     }
+    if style.axes.bands:
+        grounds = [css(style.plot), css(band_color(style))]
+        axis["splitArea"] = {"show": True, "areaStyle": {"color": grounds}}
     axis["axisLabel"] |= {
         "interval": 0,
         "rotate": text.category_rotation,

@@ -62,7 +62,15 @@ def lay_texts(sheet: Sheet, room: Room) -> None:
     """
     spec, style = sheet.spec, sheet.style
     if spec.note:
-        sheet.note = sheet.text(spec.note, NOTE_SCALE, x=room.x0, y=room.y1, along="bottom")
+        left = style.text.note_align == "left"
+        sheet.note = sheet.text(
+            spec.note,
+            NOTE_SCALE,
+            x=room.x0 if left else room.x1,
+            y=room.y1,
+            across=style.text.note_align,
+            along="bottom",
+        )
         room.take_bottom(sheet.note.size[1])
     if spec.title:
         font = sheet.font(style.text.title_scale, style.text.title_face)

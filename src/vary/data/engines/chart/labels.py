@@ -100,8 +100,9 @@ def _write(
     else:
         label.x, label.y, label.across = point[0], point[1] - shift, "center"
         label.along = {"start": "bottom", "end": "top"}.get(align, "middle")  # type: ignore[assignment]
-    plates = {"area", "composite"} | ({"line", "lines"} if look.label_boxed else set())
-    if sheet.spec.kind in plates and sheet.spec.series[-1].axis == axis:
+    # Lines run through numbers unless these stand on a plate.
+    on_line = sheet.spec.kind in {"line", "lines", "area", "composite"}
+    if on_line and sheet.spec.series[-1].axis == axis:
         label.plate = sheet.style.plot
     return label
 

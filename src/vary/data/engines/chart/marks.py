@@ -174,7 +174,8 @@ def line_of_points(
     pen.line(points, look.colors[number], look.line_px, look.lines[number])
     if look.markers[number]:
         at = points.mean(axis=0, keepdims=True) if middle else points
-        pen.markers(at, look.markers[number], look.colors[number], look.marker_px)
+        inner = sheet.style.plot if look.hollow else look.colors[number]
+        pen.markers(at, look.markers[number], (look.colors[number], inner), look.marker_px)
 
 
 def read_values(sheet: Sheet, marks: list[Marks], number: int) -> dict[int, float]:

@@ -21,7 +21,15 @@ _UNITS = {
     "zh": ("万", "亿", "人", "吨", "次", "件", "元", "万元", "公里"),
 }
 _CURRENCIES = {"en": ("$", "$", "£", "€", "¥"), "zh": ("¥", "¥", "$")}
-_PATTERNS = {"uniform": 3.0, "rise": 2.0, "fall": 1.5, "peak": 1.0, "skewed": 1.5, "even": 1.0}
+_PATTERNS = {
+    "uniform": 3.0,
+    "rise": 2.0,
+    "fall": 1.5,
+    "peak": 1.0,
+    "skewed": 1.5,
+    "even": 1.0,
+    "sorted": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ def _is_short(axis: ValueAxis, parts: int) -> bool:
 
 def _course(
     rng: np.random.Generator,
-    pattern: Literal["uniform", "rise", "fall", "peak", "skewed", "even"] | str,
+    pattern: Literal["uniform", "rise", "fall", "peak", "skewed", "even", "sorted"] | str,
     num: int,
 ) -> np.ndarray:
     noise = rng.normal(0, 0.06, num)
@@ -156,6 +164,8 @@ def _course(
     elif pattern == "skewed":
         levels = rng.lognormal(-1.2, 0.8, num)
         levels = levels / levels.max()
+    elif pattern == "sorted":
+        levels = np.sort(rng.uniform(0.08, 1.0, num))[::-1]
     elif pattern == "even":
         levels = rng.uniform(0.75, 1.0, num)
     else:

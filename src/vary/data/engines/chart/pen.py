@@ -94,16 +94,18 @@ class Pen:
             context.set_dashes(0, [part * width_px for part in DASHES[style]])
         self._agg.draw_path(context, _open(points), self._flip, None)
 
-    def markers(self, points: np.ndarray, marker: str, color: Rgb, size_px: float) -> None:
-        """Draw a marker at each of (N, 2) points."""
+    def markers(
+        self, points: np.ndarray, marker: str, colors: tuple[Rgb, Rgb], size_px: float
+    ) -> None:
+        """Draw a marker at each of (N, 2) points; colours are of its outline and within."""
         shape, joins = _marker(marker)
         context = self._context()
-        context.set_linewidth(1.0)
-        context.set_foreground(_rgba(color), isRGBA=True)
+        context.set_linewidth(1.0 if colors[0] == colors[1] else max(1.0, size_px / 6))
+        context.set_foreground(_rgba(colors[0]), isRGBA=True)
         context.set_joinstyle(joins)
         context.set_capstyle("butt")
         scale = np.diag([size_px, size_px, 1.0])
-        fill = None if marker in OPEN_MARKERS else _rgba(color)
+        fill = None if marker in OPEN_MARKERS else _rgba(colors[1])
         self._agg.draw_markers(context, shape, scale, _open(points), self._flip, fill)
 
     def ink(self, stamps: Sequence[tuple[np.ndarray, int, int]], color: Rgb) -> None:

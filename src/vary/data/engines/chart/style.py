@@ -1,7 +1,9 @@
 """The look of a chart, drawn at random; lengths are pixels."""
 
 import colorsys
+import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,8 +22,10 @@ PieValues = Literal["beside", "inside"]
 LEAST_FONT_PX = 11.0
 # Of marks to their ground, 0 to 255 in lightness: thin lines need more.
 FILL_CONTRAST, LINE_CONTRAST = 30.0, 55.0
-# Of colours to each other, in RGB: less than this is mistaken.
-LEAST_DISTANCE = 42.0
+# Of colours to each other, in CIELAB: less than this is mistaken in a legend.
+LEAST_DISTANCE = 17.0
+# Shades of one hue that are still told from each other.
+MOST_SHADES = 5
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class TextStyle:
         label_rotation: degrees, of value labels over bars.
         label_place: where value labels of bars stand.
         label_colored: value labels have their series' colour where that is readable.
-        label_boxed: value labels of lines stand on a plate of the plot's colour.
+        label_boxed: value labels of bars stand on a plate by ECharts; those of sectors break lines.
+        note_align: left or right.
     """
 
     face: FontFace
@@ -56,6 +61,7 @@ class TextStyle:
     label_place: LabelPlace
     label_colored: bool
     label_boxed: bool
+    note_align: Literal["left", "right"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class AxesStyle:
         ticks: small strokes at the axes: out, in or none.
         values_shown: the value axis has numbers; without them values are labelled.
         reversed: categories of lying bars run from the top down.
+        bands: every other category has a ground of its own.
     """
 
     frame: str
@@ -81,6 +88,7 @@ class AxesStyle:
     ticks: Literal["out", "in", "none"]
     values_shown: bool
     reversed: bool
+    bands: bool
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,7 @@ class MarkStyle:
         lines: one line style for each series.
         markers: one for each series; empty strings for none.
         marker_px: their size.
+        hollow: markers have the plot's colour within.
         alpha: opacity of areas.
         pie_start: degrees of the first sector's begin.
         pie_clockwise: direction.
@@ -114,6 +123,7 @@ class MarkStyle:
     lines: tuple[str, ...]
     markers: tuple[str, ...]
     marker_px: float
+    hollow: bool
     alpha: float
     pie_start: float
     pie_clockwise: bool
@@ -225,6 +235,13 @@ def draw_style(
     )
 
 
+def band_color(style: ChartStyle) -> Rgb:
+    """Return the colour of every other category's ground: hardly more than the plot's."""
+    parts = zip(style.plot, style.grid_color, strict=True)
+    red, green, blue = (round(0.65 * plot + 0.35 * grid) for plot, grid in parts)
+    return red, green, blue
+
+
 def luminance(color: Rgb) -> float:
     """Return how light a colour looks, 0 to 255."""
     return 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
@@ -265,7 +282,7 @@ _PALETTES: tuple[str, ...] = (
     "5470c6 91cc75 fac858 ee6666 73c0de 3ba272 fc8452 9a60b4 ea7ccc",
     "c23531 2f4554 61a0a8 d48265 91c7ae 749f83 ca8622 bda29a 6e7074 546570",
     "264653 2a9d8f e9c46a f4a261 e76f51 6d6875 b5838d 457b9d",
-    "222222 6b6b6b a8a8a8 d3d3d3 454545 8a8a8a c0c0c0 5a5a5a",
+    "222222 8a8a8a d3d3d3 5a5a5a b0b0b0",
     "3366cc dc3912 ff9900 109618 990099 0099c6 dd4477 66aa00 b82e2e 316395",
 )
 _MARKERS = ("o", "s", "^", "D", "v", "x", "P", "*", "X", "<")
@@ -322,6 +339,7 @@ def _text(
         label_place=place,
         label_colored=bool(rng.random() < 0.3),
         label_boxed=bool(rng.random() < 0.3),
+        note_align="right" if rng.random() < 0.3 else "left",
     )
 
 
@@ -338,6 +356,7 @@ def _axes(rng: np.random.Generator, needs: StyleNeeds) -> AxesStyle:
         ticks=pick(rng, {"out": 5.0, "in": 1.5, "none": 4.0}),
         values_shown=not needs.labels or bool(rng.random() < 0.75),
         reversed=bool(rng.random() < 0.5),
+        bands=bool(rng.random() < 0.08),
     )
 
 
@@ -367,6 +386,7 @@ def _marks(rng: np.random.Generator, size_px: float, plot: Rgb, needs: StyleNeed
         lines=tuple("-" if same_line else styles[at % len(styles)] for at in range(num)),
         markers=tuple(("o" if same_marker else markers[at]) if marked else "" for at in range(num)),
         marker_px=size_px * float(rng.uniform(0.3, 0.65)),
+        hollow=bool(rng.random() < 0.25),
         alpha=float(rng.uniform(0.35, 1.0)),
         pie_start=float(rng.choice([0.0, 90.0, rng.uniform(0, 360)])),
         pie_clockwise=bool(rng.random() < 0.5),
@@ -387,9 +407,9 @@ def _colors(rng: np.random.Generator, plot: Rgb, num: int, least: float) -> tupl
         least: contrast to the ground.
     """
     kind = pick(rng, {"palette": 7.0, "hue": 1.5, "random": 1.5})
-    if kind == "hue":
+    if kind == "hue" and num <= MOST_SHADES:
         hue, vivid = rng.random(), rng.uniform(0.35, 0.9)
-        lights = np.linspace(0.28, 0.78, num) if num > 1 else [rng.uniform(0.3, 0.6)]
+        lights = np.linspace(0.2, 0.82, num) if num > 1 else [rng.uniform(0.3, 0.6)]
         found = [_hls(hue, float(light), vivid) for light in lights]
     elif kind == "random":
         start = rng.random()
@@ -402,20 +422,37 @@ def _colors(rng: np.random.Generator, plot: Rgb, num: int, least: float) -> tupl
         if rng.random() < 0.3:
             found = [found[int(at)] for at in rng.permutation(len(found))]
     seen: list[Rgb] = []
+    apart = LEAST_DISTANCE
     while len(seen) < num:
         if found:
             color = found.pop(0)
         else:
             color = _hls(rng.random(), rng.uniform(0.25, 0.75), rng.uniform(0.4, 0.9))
-        if contrast(color, plot) >= least and all(_differ(color, other) for other in seen):
+            apart *= 0.99  # of many colours the last ones may find no place
+        if contrast(color, plot) < least:
+            continue
+        if all(distance(color, other) >= apart for other in seen):
             seen.append(color)
     return tuple(seen)
 
 
-def _differ(one: Rgb, other: Rgb) -> bool:
-    """Whether two colours are told from each other in a legend."""
-    distance = sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
-    return distance >= LEAST_DISTANCE
+def distance(one: Rgb, other: Rgb) -> float:
+    """Return how different two colours look: in CIELAB, where black and white are 100 apart."""
+    return math.dist(_lab(one), _lab(other))
+
+
+@lru_cache(maxsize=4096)
+def _lab(color: Rgb) -> tuple[float, float, float]:
+    """Return a colour of sRGB in CIELAB, white being D65."""
+    parts = [part / 255 for part in color]
+    r, g, b = (((p + 0.055) / 1.055) ** 2.4 if p > 0.04045 else p / 12.92 for p in parts)
+    white = (
+        (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+        0.2126 * r + 0.7152 * g + 0.0722 * b,
+        (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
+    )
+    x, y, z = (part ** (1 / 3) if part > 0.008856 else 7.787 * part + 16 / 116 for part in white)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
 def _hls(hue: float, light: float, vivid: float) -> Rgb:

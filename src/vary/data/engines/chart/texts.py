@@ -143,8 +143,9 @@ class ChartTexts:
 def _years(rng: np.random.Generator, num: int) -> tuple[str, ...]:
     step = int(rng.choice([1, 1, 1, 1, 2, 5, 10]))
     last = int(rng.integers(1950 + num * step, 2031)) if num * step < 80 else 2030
-    form = pick(rng, {"{}": 8.0, "FY{}": 0.5, "{}*": 0.1})
-    return tuple(form.format(last - step * back) for back in range(num - 1, -1, -1))
+    form = pick(rng, {"{y}": 8.0, "FY{y}": 0.5, "{y}*": 0.1, "'{s:02d}": 0.5})
+    years = [last - step * back for back in range(num - 1, -1, -1)]
+    return tuple(form.format(y=year, s=year % 100) for year in years)
 
 
 def _months(rng: np.random.Generator, num: int) -> tuple[str, ...]:
