@@ -20,7 +20,7 @@ def stories(
         Path | None, typer.Option(help="Folder of *.txt files: topics for the model.")
     ] = None,
     tables: Annotated[
-        Path | None, typer.Option(help="Folder of CSV, Markdown and HTML tables, in its place.")
+        Path | None, typer.Option(help="Folder of CSV, Markdown, HTML and LaTeX tables.")
     ] = None,
     count: Annotated[int, typer.Option(help="How many to ask for.", min=1)] = 100,
     seed: Annotated[int, typer.Option(help="Same seed, same questions.", min=0)] = 0,
@@ -34,7 +34,7 @@ def stories(
     if (endpoint is None) == (tables is None) or (endpoint and text is None):
         raise VaryError("give --endpoint URL#MODEL and --text FOLDER, or --tables FOLDER alone")
     if tables is not None:
-        _from_tables(tables, out)
+        _from_tables(tables, out, language)
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -111,17 +111,17 @@ def association(
     report(generate_with_progress(partial(build_association_engine, config), run), out)
 
 
-def _from_tables(tables: Path, out: Path) -> None:
+def _from_tables(tables: Path, out: Path, language: str) -> None:
     from vary.data.engines.association.collect import write_stories, write_summary
     from vary.data.engines.association.tables import stories_of_folder
 
-    found, reasons = stories_of_folder(tables)
+    found, reasons = stories_of_folder(tables, language)
     if not found:
         told = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
         raise VaryError(f"{tables}: no table tells a story ({told or 'there is none'})")
     out.parent.mkdir(parents=True, exist_ok=True)
     digest = write_stories(out, found)
     write_summary(out, {"stories": len(found), "sha256": digest, "left_out": dict(reasons)})
-    typer.echo(f"{out}: {len(found)} stories of {len(found) + reasons.total()} tables")
+    typer.echo(f"{out}: {len(found)} stories")
     for reason, number in reasons.most_common():
         typer.echo(f"  {number} left out: {reason}")

@@ -1,84 +1,73 @@
-"""Stories without a language model: from tables that stand in files, by Markdown, HTML or CSV."""
+"""Stories without a language model: from tables in Markdown, HTML, CSV and LaTeX files."""
 
 import csv
 import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
-from vary.data.engines.association.story import (
-    STORY_SIZES,
-    Story,
-    StoryError,
-    StoryKind,
-    parse_story,
-)
+from vary.data.engines.association.story import Story, StoryError
+from vary.data.engines.association.table_stories import FoundTable, stories_of_table
+from vary.data.engines.association.tex_tables import tables_of_tex
+from vary.data.engines.latex.running_text import is_chinese
 from vary.errors import InputError
 
 SUFFIXES = (".csv", ".tsv", ".md", ".markdown", ".txt", ".html", ".htm")
+TEX_SUFFIX = ".tex"
 # A file of more bytes is no text with tables that somebody wrote.
 MOST_BYTES = 32 * 2**20
 _RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _CAPTION = re.compile(r"^\s*(?:#+\s*|(?:table|表)\s*[\d.\-]*\s*[:：.]\s*|:\s+|\*\*)", re.IGNORECASE)
-_NUMBER = re.compile(r"^(-|−|–)?\s*([$€£¥￥]?)\s*(\d[\d,]*\.?\d*|\.\d+)\s*([^\d\s.,\-]{0,8})$")
-_UNIT_OF_HEAD = re.compile(r"[(（\[]\s*([^()（）\[\]\d]{1,8})\s*[)）\]]\s*$")
-# Rows that sum up others belong into no chart.
-_TOTALS = {"total", "sum", "all", "合计", "总计", "總計", "小计"}
-_TIMES = re.compile(
-    r"^(\d{4}(年|[-/年]\d{1,2}月?)?|Q[1-4].*|\d{1,2}月|[A-Z][a-z]{2,8}\.? ?\d{0,4})$"
-)
 
 
-@dataclass(frozen=True)
-class FoundTable:
-    """A table as it stands in a file.
-
-    Attributes:
-        title: its caption, or what stands above it; may be empty.
-        rows: cells as texts; the first row is the head.
-        source: the file.
-    """
-
-    title: str
-    rows: tuple[tuple[str, ...], ...]
-    source: str
-
-
-def stories_of_folder(folder: Path) -> tuple[list[Story], Counter[str]]:
+def stories_of_folder(folder: Path, language: str = "") -> tuple[list[Story], Counter[str]]:
     """Return the stories that a folder's tables tell, and why other tables tell none.
+
+    Args:
+        folder: where the files lie, subfolders too.
+        language: ``zh`` takes tables with Chinese in them, another those without; empty: all.
 
     Raises:
         InputError: there is no such folder.
     """
     if not folder.is_dir():
-        raise InputError(f"no folder {folder}; give one with tables in {', '.join(SUFFIXES)} files")
+        endings = ", ".join((*SUFFIXES, TEX_SUFFIX))
+        raise InputError(f"no folder {folder}; give one with tables in {endings} files")
     stories: list[Story] = []
     reasons: Counter[str] = Counter()
     seen: set[str] = set()
+    for table in _tables_of_folder(folder, reasons):
+        try:
+            found = stories_of_table(table)
+        except StoryError as error:
+            reasons[error.reason] += 1
+            continue
+        if language and any(map(is_chinese, found[0].text)) != (language == "zh"):
+            reasons["another language"] += 1
+            continue
+        new = [story for story in found if _key(story) not in seen]
+        if not new:
+            reasons["the same table again"] += 1
+        seen.update(map(_key, new))
+        stories += new
+    return stories, reasons
+
+
+def _key(story: Story) -> str:
+    return f"{story.title}{story.categories}{story.series}"
+
+
+def _tables_of_folder(folder: Path, reasons: Counter[str]) -> Iterator[FoundTable]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
         try:
-            tables = list(tables_of_file(path))
+            yield from tables_of_file(path)
         except (InputError, csv.Error) as error:
             reasons[f"unreadable file ({type(error).__name__})"] += 1
-            continue
-        for table in tables:
-            try:
-                story = story_of_table(table)
-            except StoryError as error:
-                reasons[error.reason] += 1
-                continue
-            key = f"{story.title}{story.categories}{story.series}"
-            if key in seen:
-                reasons["the same table again"] += 1
-                continue
-            seen.add(key)
-            stories.append(story)
-    return stories, reasons
+    yield from tables_of_tex(folder, reasons)
 
 
 def tables_of_file(path: Path) -> Iterator[FoundTable]:
@@ -101,46 +90,6 @@ def tables_of_file(path: Path) -> Iterator[FoundTable]:
             yield FoundTable(caption, _cleaned(rows), path.name)
     if suffix not in {".html", ".htm"}:
         yield from _markdown_tables(text, path.name)
-
-
-def story_of_table(table: FoundTable) -> Story:
-    """Return what a table tells: names in its first column, numbers in the others.
-
-    Raises:
-        StoryError: it has no title, no numbers, or is too large or too small for a chart.
-    """
-    if len(table.rows) < 4:
-        raise StoryError("too few rows")
-    if not any(character.isalpha() for character in table.title):
-        raise StoryError("no title")
-    head, *body = table.rows
-    body = [row for row in body if row[0].strip().casefold() not in _TOTALS]
-    columns = _numeric_columns(head, body)
-    if not columns:
-        raise StoryError("no column of numbers of one unit")
-    units = Counter(unit for _, unit, _ in columns)
-    unit = units.most_common(1)[0][0]
-    columns = [column for column in columns if column[1] == unit]
-    names, values = [name for name, _, _ in columns], [row for _, _, row in columns]
-    categories = [row[0] for row in body]
-    kind = _kind(categories, values, unit[1])
-    single = len(names) == 1
-    return parse_story(
-        {
-            "kind": kind,
-            "title": table.title,
-            "category_title": head[0] if kind != "pie" else "",
-            "value_title": names[0] if single and kind != "pie" else "",
-            "prefix": unit[0],
-            "suffix": unit[1],
-            "categories": categories,
-            "series": [
-                {"name": "" if single else name, "values": row}
-                for name, row in zip(names, values, strict=True)
-            ],
-            "source": table.source[:60],
-        }
-    )
 
 
 def _read(path: Path) -> str:
@@ -198,55 +147,6 @@ def _title_above(lines: Sequence[str], at: int) -> str:
         is_caption = bool(_CAPTION.match(text)) or (len(text) <= 90 and text[-1] in ":：")
         return _plain(_CAPTION.sub("", text)).rstrip(":： #*") if is_caption else ""
     return ""
-
-
-def _numeric_columns(
-    head: Sequence[str], body: Sequence[Sequence[str]]
-) -> list[tuple[str, tuple[str, str], list[float]]]:
-    """Return name, unit and values of the columns that hold numbers of one unit each."""
-    found = []
-    for at in range(1, len(head)):
-        parsed = [_parse(row[at]) for row in body]
-        units = {unit for unit in parsed if unit is not None}
-        signs = {(prefix, suffix) for prefix, suffix, _ in units}
-        if len(signs) != 1 or any(unit is None for unit in parsed):
-            continue
-        prefix, suffix = signs.pop()
-        name = head[at]
-        told = _UNIT_OF_HEAD.search(name)
-        if told and not prefix and not suffix:
-            suffix = told.group(1).strip()
-            suffix = suffix if suffix == "%" or not suffix.isascii() else f" {suffix}"
-            name = name[: told.start()].strip()
-        values = [unit[2] for unit in parsed if unit is not None]
-        found.append((name, (prefix, suffix), values))
-    return found
-
-
-def _parse(cell: str) -> tuple[str, str, float] | None:
-    """Return prefix, suffix and value of a cell, None where it is no number."""
-    match = _NUMBER.match(cell.strip())
-    if match is None:
-        return None
-    sign, prefix, digits, suffix = match.groups()
-    if "," in digits and not re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", digits):
-        return None
-    value = float(digits.replace(",", "")) * (-1 if sign else 1)
-    space = " " if suffix and suffix.isascii() and suffix != "%" else ""
-    return prefix.replace("￥", "¥"), f"{space}{suffix}", value
-
-
-def _kind(categories: Sequence[str], values: Sequence[Sequence[float]], suffix: str) -> StoryKind:
-    """Return the chart that suits a table; the schema tells whether it fits."""
-    ordered = all(_TIMES.match(name) for name in categories)
-    if len(values) == 1:
-        whole = suffix.strip() == "%" and abs(sum(values[0]) - 100) <= 0.5
-        if whole and min(values[0]) > 0 and len(categories) <= STORY_SIZES["pie"][3]:
-            return "pie"
-        return "line" if ordered and len(categories) >= STORY_SIZES["line"][2] else "bar"
-    if ordered and len(values) == 2 and STORY_SIZES["lines"][2] <= len(categories) <= 8:
-        return "lines"
-    return "grouped"
 
 
 class _HtmlTables(HTMLParser):
