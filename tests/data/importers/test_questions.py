@@ -161,3 +161,25 @@ def test_what_is_unclear_about_a_release_is_named(release):
         build(halves=("robot",))
     with pytest.raises(VaryError, match="split 'dev'"):
         build(split="dev")
+
+
+def test_archives_unpacked_beside_each_other(tmp_path, write_json, put_picture, make):
+    put_picture(tmp_path / "spdocvqa_images" / "p_1.png", kind="PNG")
+    path = tmp_path / "spdocvqa_qas" / "train_v1.0_withQT.json"
+    write_json(path, {"data": [question(0)]})
+    sample = make(build_docvqa_engine(DocVqaConfig(source=path)), 0)
+    assert (sample.images[0].width, sample.images[0].path) == (40, "p_1.png")
+
+
+def test_a_picture_of_several_questions_is_read_once(docvqa, make, tmp_path, monkeypatch):
+    from vary.data.importers import base
+
+    read = []
+    monkeypatch.setattr(
+        base, "read_file", lambda path, name: read.append(name) or path.read_bytes()
+    )
+    engine = docvqa(*(question(n) for n in range(3)))
+    first, *others = (make(engine, n) for n in range(3))
+    assert read == ["documents/p_1.png"]
+    assert all(sample.images == first.images for sample in others)
+    assert make(docvqa(question(2)), 0).images == first.images

@@ -1,6 +1,7 @@
 """What importers share: an entry of a source, the engine over all of them, its options."""
 
 import json
+from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,9 @@ from vary.data.importers.pictures import (
     read_file,
 )
 from vary.data.schema import EncodedImage, Message, Sample
+
+# Pictures held so that they need not be read and decoded again.
+_LATELY = 4
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ class ImportEngine:
         self.options = config
         self.layout = layout
         self.folders = config.folders
+        self._lately: OrderedDict[Path, EncodedImage] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many entries the source has."""
@@ -166,10 +171,17 @@ class ImportEngine:
         )
 
     def _prepared(self, picture: Picture) -> EncodedImage:
-        content = picture.content
-        if content is None:
-            content = read_file(self.folders.find(picture.name), picture.name)
-        return prepare_picture(content, picture.name, self.options.pictures)
+        """Return a picture as a sample has it; questions on one often follow each other."""
+        if picture.content is not None:
+            return prepare_picture(picture.content, picture.name, self.options.pictures)
+        path = self.folders.find(picture.name)
+        if path in self._lately:
+            return self._lately[path]
+        found = prepare_picture(read_file(path, picture.name), picture.name, self.options.pictures)
+        self._lately[path] = found
+        if len(self._lately) > _LATELY:
+            self._lately.popitem(last=False)
+        return found
 
 
 def check_index(index: int, length: int) -> None:

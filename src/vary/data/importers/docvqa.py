@@ -134,4 +134,6 @@ def _file(source: Path) -> Path:
 
 
 def _beside(file: Path) -> list[Path]:
-    return [file.parent / name for name in _FOLDERS]
+    # The site's archives unpack beside each other: questions in one folder, pictures in another.
+    around = [file.parent.parent / name for name in _FOLDERS[1:]]
+    return [*(file.parent / name for name in _FOLDERS), *around]
