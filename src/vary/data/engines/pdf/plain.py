@@ -188,9 +188,14 @@ def _baseline(spans: list[dict[str, Any]]) -> float:
 
 
 def _stands_elsewhere(span: dict[str, Any]) -> bool:
-    """Return whether a span may not stand where its first character does, which is a space."""
+    """Return whether some of a span may not stand where its first character does.
+
+    That one may be a space, or the uppermost of glyphs above one another.
+    """
     text = span["text"]
-    if text[0] != " " or not printable_count(text):
+    if not printable_count(text):
         return False
     y, size, (_, top, _, bottom) = span["origin"][1], span["size"], span["bbox"]
-    return not (top > y - ASCENT_EM * size and abs(bottom - y) < DESCENT_EM * size)
+    if not (top > y - ASCENT_EM * size and bottom < y + DESCENT_EM * size):
+        return True
+    return bool(text[0] == " " and bottom <= y - DESCENT_EM * size)
