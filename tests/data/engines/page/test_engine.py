@@ -231,7 +231,7 @@ def test_the_length_hint_is_near(engine, pages):
         ({"columns": ()}, "columns is empty"),
         ({"columns": (4,)}, "columns 4: allowed are 1, 2, 3"),
         ({"dpi": (200, 72)}, "dpi 200-72"),
-        ({"kind": "line", "language": "zh"}, "give --kind tile or page"),
+        ({"kind": "line", "language": "ja"}, "give --kind tile or page"),
     ],
 )
 def test_wrong_options_are_named(text_folder, changes, message):

@@ -10,7 +10,9 @@ from vary.data.engines.page.line_text import LATIN_ALPHABET, LineTexts
 from vary.data.fonts import FontLibrary
 
 # No variation that puts ink where no word is, or moves or hides a word's ink.
-CLEAN = LineConfig(neighbours=0, ruled=0, degraded=0, second_face=0, raised=0, spaced=0)
+CLEAN = LineConfig(
+    neighbours=0, ruled=0, degraded=0, second_face=0, raised=0, spaced=0, justified=0
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject
+from vary.data.engines.page.alphabets import find_alphabet
 from vary.data.engines.page.block import BlockComposer, BlockConfig
 from vary.data.engines.page.breaking import is_of_second, words_of
 from vary.data.engines.page.compose import Composer, compose_tile
@@ -28,7 +29,7 @@ from vary.data.engines.page.draw import draw_page, encode_png
 from vary.data.engines.page.faces import Faces, draw_faces
 from vary.data.engines.page.features import NO_FEATURES, PageFeatures
 from vary.data.engines.page.line import LineRenderer
-from vary.data.engines.page.line_text import LineTexts
+from vary.data.engines.page.lines_of import line_texts
 from vary.data.engines.page.markdown import page_markdown
 from vary.data.engines.page.mixing import mix_in, script_of
 from vary.data.engines.page.passages import cut_passages
@@ -63,6 +64,7 @@ class PageConfig:
         fonts: font folders; None: the system's.
         kind: page, tile (2-4 lines), line, or block (words or lines on a canvas).
         language: of the text; zh and ja are broken by the character.
+        alphabet: of lines: ``latin``, ``zh`` or a file of characters; None: the language's.
         target: ``lines`` or ``paragraphs``, see `page_text`; pages have ``markdown`` too, see
             `page_markdown`.
         dpi: least and greatest resolution.
@@ -82,6 +84,7 @@ class PageConfig:
     kind: Kind = "page"
     language: str = "en"
     target: Target = "lines"
+    alphabet: str | None = None
     dpi: tuple[int, int] = (72, 200)
     columns: tuple[int, ...] = (1, 2, 3)
     sizes: tuple[str, ...] = tuple(PAGE_SIZES_PT)
@@ -99,10 +102,9 @@ class PageConfig:
         _check_choice("target", [self.target], get_args(Target))
         _check_choice("page size", self.sizes, tuple(PAGE_SIZES_PT))
         _check_choice("columns", self.columns, (1, 2, 3))
-        if self.kind == "line" and self.language in CJK_LANGUAGES:
+        if self.kind == "line" and self.language == "ja":
             raise VaryError(
-                f"kind line, language {self.language}: lines are made of text with spaces; "
-                "give --kind tile or page"
+                "kind line, language ja: no alphabet of lines has kana; give --kind tile or page"
             )
         low, high = self.dpi
         if not 36 <= low <= high <= 600:
@@ -162,7 +164,8 @@ class PageEngine:
             self._passages = cut_passages(corpus.paragraphs, config.passages)
         self._line_renderer: LineRenderer | None = None
         if config.kind == "line":
-            self._line_renderer = LineRenderer(LineTexts(corpus), fonts)
+            alphabet = None if config.alphabet is None else find_alphabet(config.alphabet)
+            self._line_renderer = LineRenderer(line_texts(corpus, config.language, alphabet), fonts)
         self._composer = BlockComposer(config.block, corpus, fonts, cjk=self._cjk)
         self.name = "page" if config.kind == "page" else f"page-{config.kind}"
 
@@ -188,6 +191,8 @@ class PageEngine:
         places = {"text", "fonts", "font_hashes"}
         if self.options.passages is None:
             places.add("passages")
+        if self.options.alphabet is None:
+            places.add("alphabet")
         if self.options.kind != "block":
             places.add("block")
         if self.options.features == NO_FEATURES:

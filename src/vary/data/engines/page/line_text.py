@@ -8,7 +8,11 @@ import numpy as np
 
 from vary.data.corpus import TextCorpus
 from vary.data.engines.base import Reject
+from vary.data.engines.page.breaking import is_cjk
+from vary.data.fonts import FontLibrary
 from vary.errors import InputError
+
+Kinds = Sequence[tuple[float, Callable[[np.random.Generator, int], str]]]
 
 # Latin letters with their accents, typographic signs, and the Greek and mathematics of articles.
 LATIN_ALPHABET = (
@@ -29,6 +33,7 @@ _FOLDED = {
     "\u2015": "—", "\u2022": "•", "\u2032": "'", "\u2033": '"', "\ufb00": "ff", "\ufb01": "fi",
     "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\u2500": "—", "\u25cf": "•", "\u2044": "/",
 }  # fmt: skip
+_FOLD_TABLE = str.maketrans(_FOLDED)
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
@@ -45,29 +50,39 @@ _NUM_PROBED = 2000
 
 def fold_text(text: str) -> str:
     """Return a text with characters that look alike written in one way, spaces single."""
-    folded = "".join(_FOLDED.get(character, character) for character in text)
-    return " ".join(folded.split())
+    return " ".join((text if text.isascii() else text.translate(_FOLD_TABLE)).split())
 
 
 class LineTexts:
-    """Draws texts of lines.
+    """Draws texts of lines, in words with spaces between.
 
     Args:
         corpus: running text; other kinds of line take their words from it.
-        alphabet: characters that may stand in a text; words with others are left out.
+        alphabet: characters that may stand in a text; words with others are left out, as are
+            those with Chinese characters, which `ChineseLineTexts` draws.
+
+    Attributes:
+        char_width: of a character in the mean, over the height from ascender to descender.
 
     Raises:
         InputError: most of the corpus' words have characters outside the alphabet.
     """
 
+    char_width = 0.46
+
     def __init__(self, corpus: TextCorpus, alphabet: str = LATIN_ALPHABET) -> None:
         self.corpus = corpus
-        self.alphabet = alphabet
-        self._allowed = frozenset(alphabet)
+        self.alphabet = "".join(filter(self._is_drawn, alphabet))
+        self._allowed = frozenset(self.alphabet)
         self._check_corpus()
         self._sources: list[str] = []
-        self._rare = "".join(c for c in alphabet if not c.isascii())
-        self._kinds: tuple[tuple[float, Callable[[np.random.Generator, int], str]], ...] = (
+        self._rare = "".join(c for c in self.alphabet if not c.isascii())
+        shares = np.array([share for share, _ in self._kinds])
+        self._bounds = np.cumsum(shares / shares.sum())
+
+    @property
+    def _kinds(self) -> Kinds:
+        return (
             (0.66, self.running),
             (0.07, self.heading),
             (0.08, self.figures),
@@ -76,6 +91,19 @@ class LineTexts:
             (0.04, self.reference),
             (0.04, self.scattered),
         )
+
+    def _is_drawn(self, character: str) -> bool:
+        """Return whether a character of the alphabet may stand on these lines."""
+        return not is_cjk(character)
+
+    @staticmethod
+    def narrow(alphabet: str) -> str:
+        """Return an alphabet without the space and without Chinese characters."""
+        return "".join(c for c in alphabet if c != " " and not is_cjk(c))
+
+    def fonts_for(self, fonts: FontLibrary) -> FontLibrary:
+        """Return the fonts of which a line's main face is taken."""
+        return fonts
 
     def draw(self, rng: np.random.Generator, num_chars: int) -> str:
         """Return a text of about `num_chars` characters, never empty.
@@ -96,8 +124,8 @@ class LineTexts:
             Reject: no word that was drawn is in the alphabet.
         """
         self._sources.clear()
-        shares = np.array([share for share, _ in self._kinds])
-        kind = self._kinds[int(rng.choice(len(shares), p=shares / shares.sum()))][1]
+        number = int(np.searchsorted(self._bounds, rng.random(), side="right"))
+        kind = self._kinds[min(number, len(self._bounds) - 1)][1]
         text = self._allow(kind(rng, num_chars))
         text = text or self._allow(self.running(rng, num_chars))
         if not text:
@@ -132,10 +160,10 @@ class LineTexts:
         page = rng.integers(1, 400)
         forms = (
             f"{number} {words.title()}", f"{number}. {words.capitalize()}", words.upper(),
-            f"{_one(_LABELS, rng)} {number}: {words}", f"{words.title()} {dots} {page}",
+            f"{pick_one(_LABELS, rng)} {number}: {words}", f"{words.title()} {dots} {page}",
             f"Page {page} of {rng.integers(page, 900)}", str(rng.integers(1, 1500)),
         )  # fmt: skip
-        return _one(forms, rng)
+        return pick_one(forms, rng)
 
     def figures(self, rng: np.random.Generator, num_chars: int) -> str:
         """Return numbers, dates, amounts and times, with words between."""
@@ -167,13 +195,13 @@ class LineTexts:
             f"if {a} != {b} && !{c}:", f"let {a} = |{b}| {c}::<{a.title()}>({b}) * {number};",
             f"# {a} {b} {c}", f"return {a}({b}, {c}) / {number};  // {b}",
         )  # fmt: skip
-        return _one(forms, rng)[: max(num_chars, 8)]
+        return pick_one(forms, rng)[: max(num_chars, 8)]
 
     def reference(self, rng: np.random.Generator, num_chars: int) -> str:
         """Return a line of a list of references."""
         names = [w for w in self._words(rng, 40) if w.isalpha()] or ["Doe"]
         authors = ", ".join(
-            f"{_one(string.ascii_uppercase, rng)}. {name.title()}" for name in names[:3]
+            f"{pick_one(string.ascii_uppercase, rng)}. {name.title()}" for name in names[:3]
         )
         title = " ".join(self._words(rng, max(num_chars - len(authors) - 12, 8)))
         year, first = rng.integers(1900, 2026), rng.integers(1, 900)
@@ -184,7 +212,7 @@ class LineTexts:
             f"{title}, pp. {first}-{first + 9}, {year}. doi:10.{rng.integers(1000, 9999)}/{first}",
             f"{authors} et al., {year}; {title}",
         )
-        return _one(forms, rng)
+        return pick_one(forms, rng)
 
     def scattered(self, rng: np.random.Generator, num_chars: int) -> str:
         """Return characters by lot, so that no character is only known from its words."""
@@ -225,7 +253,8 @@ class LineTexts:
             raise InputError(
                 f"{len(foreign)} of {len(words)} words that were looked at have characters outside "
                 f"the alphabet of lines ({''.join(outside[:20])!r}): give text in a language "
-                "that it can write, or make tiles or pages (--kind tile, page)"
+                "that it can write, name the text's own (--language zh for Chinese), or make tiles "
+                "or pages (--kind tile, page)"
             )
 
     def _allow(self, text: str) -> str:
@@ -234,23 +263,24 @@ class LineTexts:
 
     def _figure(self, rng: np.random.Generator) -> str:
         n, m = int(rng.integers(0, 10 ** rng.integers(1, 7))), int(rng.integers(0, 100))
+        month, unit, label = (pick_one(names, rng) for names in (_MONTHS, _UNITS, _LABELS))
         forms = (
             f"{n}", f"{n:,}", f"{n}.{m:02d}", f"${n:,}.{m:02d}", f"({n})", f"{m}%", f"-{m}",
             f"{m}–{m + n % 50}", f"{n % 24}:{m % 60:02d}", f"{n % 12 + 1}/{m % 28 + 1}/{1950 + m}",
-            f"{1950 + m}-{n % 12 + 1:02d}-{m % 28 + 1:02d}", f"{m % 28 + 1} {_one(_MONTHS, rng)}",
-            f"{_one(_MONTHS, rng)} {m % 28 + 1}, {1950 + m}", f"{n}{_one(_UNITS, rng)}",
-            f"{m} {_one(_UNITS, rng)}", f"[{m}]", f"{m}.{n % 10}.{m % 7}", f"#{n}", f"±{m}.{n % 9}",
-            f"{m}×{n % 99}", f"1e-{m % 9}", f"0x{n:x}", f"{n % 9}th", f"{_one(_LABELS, rng)} {m}",
+            f"{1950 + m}-{n % 12 + 1:02d}-{m % 28 + 1:02d}", f"{m % 28 + 1} {month}",
+            f"{month} {m % 28 + 1}, {1950 + m}", f"{n}{unit}",
+            f"{m} {unit}", f"[{m}]", f"{m}.{n % 10}.{m % 7}", f"#{n}", f"±{m}.{n % 9}",
+            f"{m}×{n % 99}", f"1e-{m % 9}", f"0x{n:x}", f"{n % 9}th", f"{label} {m}",
             f"€{n}", f"£{m}.{n % 100:02d}", f"+{n}", f"n={m}", f"p<0.{m:02d}", f"{n}/{m}",
         )  # fmt: skip
-        return _one(forms, rng)
+        return pick_one(forms, rng)
 
     def _identifier(self, rng: np.random.Generator) -> str:
         words = [re.sub(r"[^A-Za-z]", "", w) or "x" for w in self._words(rng, 40)]
         a, b, c = [*words, "main", "x", "doc"][:3]
         low_a, low_b, low_c = a.lower(), b.lower(), c.lower()
-        letters = "".join(_one(string.ascii_uppercase, rng) for _ in range(rng.integers(2, 6)))
-        domain = _one(_DOMAINS, rng)
+        letters = "".join(pick_one(string.ascii_uppercase, rng) for _ in range(rng.integers(2, 6)))
+        domain = pick_one(_DOMAINS, rng)
         forms = (
             f"https://www.{low_a}{low_b}.{domain}/{low_c}", f"{low_a}.{low_b}@{low_c}.{domain}",
             f"http://{low_a}.{domain}/{low_b}?{low_c}={rng.integers(100)}", letters,
@@ -260,10 +290,11 @@ class LineTexts:
             f"{a}/{b}", f"{letters}_{low_c.upper()}", f"{a.title()}’s", f"C:\\{a}\\{b}",
             f"--{low_a}",
         )  # fmt: skip
-        return _one(forms, rng)
+        return pick_one(forms, rng)
 
 
-def _one(choices: Sequence[str], rng: np.random.Generator) -> str:
+def pick_one(choices: Sequence[str], rng: np.random.Generator) -> str:
+    """Return one of some texts by lot."""
     return choices[int(rng.integers(len(choices)))]
 
 
