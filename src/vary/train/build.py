@@ -15,7 +15,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from vary.data.engines.page.line_text import LATIN_ALPHABET
+from vary.data.engines.page.alphabets import find_alphabet
 from vary.errors import VaryError
 from vary.model import ImageRule, VaryConfig, VaryForConditionalGeneration, VaryProcessor
 from vary.model.alignment import align_heads
@@ -33,6 +33,7 @@ from vary.strict import check_keys
 from vary.train.freezing import freeze
 from vary.train.recipe import ModelRecipe, Recipe, StageRecipe
 from vary.train.sources import Materials
+from vary.train.widening import widen_alphabet
 from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
 
 
@@ -41,7 +42,8 @@ def build(
 ) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
     """Return a recipe's model with initial weights, or that of `init`, and its processor.
 
-    Weights and tokenizer of `init` are taken as they are: no heads are aligned there.
+    Weights and tokenizer of `init` are taken as they are: no heads are aligned there. A CTC head
+    whose alphabet is only a part of the recipe's is widened (`widen_alphabet`).
 
     Args:
         recipe: what to build.
@@ -57,6 +59,7 @@ def build(
     alphabet = materials.alphabet if spec.ctc_head or not spec.language_model else ""
     if recipe.init:
         model, processor = load(Path(recipe.init))
+        _widen(recipe, alphabet, model)
         _check_init(recipe, alphabet, model.config, processor)
         return model, processor
     torch.manual_seed(recipe.seed)
@@ -178,10 +181,10 @@ def check_frozen(recipe: Recipe, stage: StageRecipe) -> None:
     """
     if stage.frozen and recipe.model.text:
         with torch.device("meta"):
-            freeze(meta_model(recipe.model), stage.frozen)
+            freeze(meta_model(recipe.model, recipe.data.alphabet), stage.frozen)
 
 
-def meta_model(spec: ModelRecipe) -> VaryForConditionalGeneration:
+def meta_model(spec: ModelRecipe, alphabet: str = "latin") -> VaryForConditionalGeneration:
     """Return a recipe's model, of the sizes that training would give it, with initial weights.
 
     On PyTorch's meta device (`with torch.device("meta")`) it has shapes alone.
@@ -205,8 +208,8 @@ def meta_model(spec: ModelRecipe) -> VaryForConditionalGeneration:
         text.vocab_size + added if spec.language_model else spec.tokenizer.vocabulary_size
     )
     text.max_position_embeddings = spec.max_positions or text.max_position_embeddings
-    alphabet = LATIN_ALPHABET if spec.ctc_head else None
-    vocabulary = ViTDetConfig(**spec.vocabulary, ctc_alphabet=alphabet)
+    own = find_alphabet(alphabet) if spec.ctc_head else None
+    vocabulary = ViTDetConfig(**spec.vocabulary, ctc_alphabet=own)
     return VaryForConditionalGeneration(VaryConfig([vocabulary], text, image_token_id=1))
 
 
@@ -238,6 +241,13 @@ def _check_model_keys(spec: ModelRecipe) -> None:
     defaults = CONFIG_MAPPING[model_type]()
     known = {"model_type", *defaults.to_dict(), *defaults.attribute_map}
     check_keys(spec.text, sorted(known), "recipe.model.text")
+
+
+def _widen(recipe: Recipe, alphabet: str, model: VaryForConditionalGeneration) -> None:
+    known = getattr(model.config.vocabularies[0], "ctc_alphabet", None)
+    if recipe.model.ctc_head and known and known != alphabet and set(known) <= set(alphabet):
+        torch.manual_seed(recipe.seed)
+        widen_alphabet(model, alphabet, recipe.model.vocabulary.get("ctc_rank"))
 
 
 def _check_init(

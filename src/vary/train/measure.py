@@ -34,7 +34,8 @@ class Measure:
 
         Returns: `ctc_error`, where the vocabulary has the head; `text_error` and, with the head,
             `draft_error` (the language model alone, and with the vocabulary's draft), where the
-            stage trains the language model.
+            stage trains the language model. Of strips out of more than one source also those of
+            each, `ctc_error_<source>`.
         """
         was_training = objective.training
         objective.eval()
@@ -42,13 +43,23 @@ class Measure:
         totals: dict[str, int] = {}
         for batch in self.batches:
             for name, (texts, truths) in self._read(objective, batch).items():
-                wrong = sum(map(character_errors, texts, truths))
-                errors[name] = errors.get(name, 0) + wrong
-                totals[name] = totals.get(name, 0) + sum(map(len, truths))
+                sources = self._sources_of(batch, objective)
+                for text, truth, source in zip(texts, truths, sources or truths, strict=True):
+                    wrong = character_errors(text, truth)
+                    for key in (name, f"{name}_{source}") if sources else (name,):
+                        errors[key] = errors.get(key, 0) + wrong
+                        totals[key] = totals.get(key, 0) + len(truth)
         objective.train(was_training)
         return {
             f"{self.prefix}{name}": wrong / max(totals[name], 1) for name, wrong in errors.items()
         }
+
+    def _sources_of(self, batch: Batch, objective: ReadingObjective) -> list[str]:
+        """Return the source of each strip of a batch; none where all are out of one."""
+        if not objective.reads_strips:
+            return []
+        names = {name.split("/", 1)[0] for part in self.batches for name in part["ids"]}
+        return [name.split("/", 1)[0] for name in batch["ids"]] if len(names) > 1 else []
 
     def _read(self, objective: ReadingObjective, batch: Batch) -> dict[str, Read]:
         """Return, by the name of the error, what was read and what stands there."""

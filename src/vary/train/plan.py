@@ -100,7 +100,7 @@ def plan(recipe: Recipe, answer_tokens: int | None = None) -> list[StagePlan]:
 def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -> StagePlan:
     recipe.check_batches(stage)
     with torch.device("meta"):
-        model = meta_model(recipe.model)
+        model = meta_model(recipe.model, recipe.data.alphabet)
     freeze(model, frozen_patterns(stage))
     counts = parameter_counts(model)
     size, step_samples = _typical(recipe, stage)
@@ -269,7 +269,7 @@ def measure(recipe: Recipe, stage: StageRecipe, answer_tokens: int, repeats: int
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.device(device):
-        model = meta_model(recipe.model)
+        model = meta_model(recipe.model, recipe.data.alphabet)
     freeze(model, frozen_patterns(stage))
     model.train()
     size, _ = _typical(recipe, stage)

@@ -130,7 +130,8 @@ class SourceRecipe:
             `page` calls so, ``shards`` reads a set made by `vary data`.
         weight: samples of this source for those of the others.
         path: folder of the set, for ``shards``.
-        language: of the text, for the engines.
+        language: of the text, for the engines. Where lines are in more than one, each source takes
+            the paragraphs that are in its own.
         options: fields of `LineConfig` or `PageConfig`, for the engines.
     """
 
@@ -166,6 +167,8 @@ class DataRecipe:
         font_exclude: patterns of families and files that are never used.
         font_held_out: patterns of families or files left for validation; where they match none, a
             tenth of the families is left, by hash.
+        alphabet: characters of the lines and of the CTC head: ``latin``, ``zh`` (Latin and Chinese)
+            or a file of characters.
         line: how lines vary.
         sources: at least one, each with a name of its own.
     """
@@ -175,6 +178,7 @@ class DataRecipe:
     fonts: tuple[str, ...] = ()
     font_exclude: tuple[str, ...] = ()
     font_held_out: tuple[str, ...] = ()
+    alphabet: str = "latin"
     line: LineConfig = field(default_factory=LineConfig)
     sources: tuple[SourceRecipe, ...] = (SourceRecipe("lines", "line"),)
 

@@ -14,9 +14,11 @@ from PIL import Image
 
 from vary.data.caches import WithCaches
 from vary.data.engines.base import Reject, sample_id, sample_rng
+from vary.data.engines.page.alphabets import find_alphabet
 from vary.data.engines.page.engine import PageConfig, PageEngine
 from vary.data.engines.page.line import LineRenderer
-from vary.data.engines.page.line_text import LineTexts, fold_text
+from vary.data.engines.page.line_text import fold_text
+from vary.data.engines.page.lines_of import line_texts, paragraphs_in
 from vary.data.shard_rows import ShardRows
 from vary.data.text_lines import TextLine, text_lines
 from vary.errors import VaryError
@@ -257,13 +259,17 @@ class Materials:
     def alphabet(self) -> str:
         """Characters that are a piece each: the line engine's, or those of the texts."""
         if any(source.kind == "line" for source in self.data.sources):
-            return LineTexts(self.texts.learned).alphabet
+            return find_alphabet(self.data.alphabet)
         counts: dict[str, int] = {}
         for text in self.plain_texts():
             for character in text:
                 counts[character] = counts.get(character, 0) + 1
         most = self.recipe.model.tokenizer.vocabulary_size // 2
         return "".join(sorted(sorted(counts, key=lambda c: (-counts[c], c))[:most]))
+
+    @property
+    def _line_languages(self) -> set[str]:
+        return {source.language for source in self.data.sources if source.kind == "line"}
 
     def plain_texts(self) -> Iterator[str]:
         """Yield the texts that are learned from, as they are drawn."""
@@ -299,7 +305,10 @@ class Materials:
         seed = self.recipe.seed + int(held_out)
         if source.kind == "line":
             config = replace_typed(self.data.line, source.options, where)
-            renderer = LineRenderer(LineTexts(corpus), library, config)
+            if len(self._line_languages) > 1:
+                corpus = paragraphs_in(corpus, source.language)
+            texts = line_texts(corpus, source.language, find_alphabet(self.data.alphabet))
+            renderer = LineRenderer(texts, library, config)
             return LineSource(source.name, renderer, stage.widths_px, seed, stage.name)
         check_keys(source.options, _option_names(PageConfig) - _NO_OPTIONS, where)
         fields: dict[str, Any] = {"kind": source.kind, "language": source.language}

@@ -43,6 +43,8 @@ class ViTDetConfig(PreTrainedConfig):
         ctc_rows: rows of patch features that the head sees of a line; None for all rows of an
             image of `image_size`, which is then a strip of one line.
         ctc_columns: the head's scores for each column of patches.
+        ctc_rank: width that the head narrows the features of a column to before it tells its
+            characters apart; None: it does not.
 
     Raises:
         ValueError: a size, a mode or a block number that cannot be.
@@ -72,6 +74,7 @@ class ViTDetConfig(PreTrainedConfig):
         ctc_alphabet: str | None = None,
         ctc_rows: int | None = None,
         ctc_columns: int = 1,
+        ctc_rank: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.image_size = as_pair(image_size, "image_size")
@@ -92,6 +95,7 @@ class ViTDetConfig(PreTrainedConfig):
         self.ctc_alphabet = ctc_alphabet
         self.ctc_rows = ctc_rows
         self.ctc_columns = ctc_columns
+        self.ctc_rank = ctc_rank
         super().__init__(**kwargs)
         self._check()
 
@@ -114,10 +118,11 @@ class ViTDetConfig(PreTrainedConfig):
             raise ValueError(f"positions must be 'interpolate' or 'slice', got {self.positions!r}")
         if self.stem not in ("patch", "conv"):
             raise ValueError(f"stem must be 'patch' or 'conv', got {self.stem!r}")
-        if self.ctc_columns < 1 or (self.ctc_rows is not None and self.ctc_rows < 1):
+        sizes = (self.ctc_rows, self.ctc_columns, self.ctc_rank)
+        if any(size is not None and size < 1 for size in sizes):
             raise ValueError(
-                "ctc_rows and ctc_columns must be 1 or more, got "
-                f"{self.ctc_rows} and {self.ctc_columns}"
+                "ctc_rows, ctc_columns and ctc_rank must be 1 or more, got "
+                f"{self.ctc_rows}, {self.ctc_columns} and {self.ctc_rank}"
             )
         if len(self.merge_channels) != 2:
             raise ValueError(f"merge_channels must be two widths, got {self.merge_channels!r}")

@@ -19,14 +19,25 @@ class CTCHead(nn.Module):
         num_classes: characters of the alphabet and the blank.
         columns: scores for each column of patches: more than one where letters are narrower than
             a patch.
+        rank: width that the features are first narrowed to; None: they are not. With thousands of
+            characters the head else holds more parameters than the encoder.
     """
 
-    def __init__(self, rows: int, channels: int, num_classes: int, columns: int = 1) -> None:
+    def __init__(
+        self,
+        rows: int,
+        channels: int,
+        num_classes: int,
+        columns: int = 1,
+        rank: int | None = None,
+    ) -> None:
         super().__init__()
         self.rows = rows
         self.columns = columns
-        self.norm = nn.LayerNorm(rows * channels)
-        self.classify = nn.Linear(rows * channels, columns * num_classes)
+        width = rows * channels
+        self.norm = nn.LayerNorm(width)
+        self.narrow = nn.Identity() if rank is None else nn.Linear(width, rank, bias=False)
+        self.classify = nn.Linear(width if rank is None else rank, columns * num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (B, columns, classes) logits; class 0 is the blank.
@@ -42,7 +53,7 @@ class CTCHead(nn.Module):
                 f"the CTC head reads strips of {self.rows} rows of patches, got {features.shape[1]}"
             )
         columns = features.permute(0, 2, 1, 3).flatten(2)
-        scores = self.classify(self.norm(columns))
+        scores = self.classify(self.narrow(self.norm(columns)))
         return scores.unflatten(-1, (self.columns, -1)).flatten(1, 2)
 
     def on_lines(self, features: Tensor, images: Tensor, boxes: Tensor) -> Tensor:

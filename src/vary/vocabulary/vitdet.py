@@ -214,7 +214,7 @@ class ViTDetVocabulary(PreTrainedModel):
         if config.ctc_alphabet is not None:
             rows = config.ctc_rows or config.grid_size[0]
             classes = len(config.ctc_alphabet) + 1
-            self.ctc_head = CTCHead(rows, out, classes, config.ctc_columns)
+            self.ctc_head = CTCHead(rows, out, classes, config.ctc_columns, config.ctc_rank)
         self.gradient_checkpointing = False
         self.post_init()
 
