@@ -4,15 +4,16 @@ import hashlib
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
 from vary.data.engines.base import Reject
+from vary.data.font_tables import FontTables, font_tables
 from vary.errors import InputError, VaryError
 
 _SUFFIXES = {".ttf", ".otf", ".ttc", ".otc"}
@@ -38,6 +39,26 @@ class FontFace:
     index: int
     family: str
     style: str
+
+    def __hash__(self) -> int:
+        """Hash what tells faces apart but their places; that of a path takes long."""
+        return hash((self.family, self.style, self.index))
+
+
+@dataclass
+class _Coverage:
+    """What is known of a face's glyphs.
+
+    Attributes:
+        tables: what its file says.
+        has, lacks: the characters that were asked for.
+        absent: size and pixels of what it draws for a missing glyph, once that is known.
+    """
+
+    tables: FontTables
+    has: set[str] = field(default_factory=set)
+    lacks: set[str] = field(default_factory=set)
+    absent: tuple[tuple[int, int], bytes] | None = None
 
 
 def system_font_folders() -> list[Path]:
@@ -78,7 +99,7 @@ class FontLibrary:
             family: tuple(face for face in members if face.style in _PLAIN_STYLES)
             for family, members in self.families.items()
         }
-        self._has: dict[FontFace, dict[str, bool]] = {}
+        self._known: dict[FontFace, _Coverage] = {}
         self._loaded: OrderedDict[tuple[FontFace, float], ImageFont.FreeTypeFont] = OrderedDict()
 
     @classmethod
@@ -128,10 +149,22 @@ class FontLibrary:
 
     def has(self, face: FontFace, character: str) -> bool:
         """Return whether a face draws this character itself (white space counts as drawn)."""
-        known = self._has.setdefault(face, {})
-        if character not in known:
-            known[character] = character.isspace() or self._draws(face, character)
-        return known[character]
+        return self._learn(self._coverage(face), face, character)
+
+    def has_all(self, face: FontFace, characters: Set[str]) -> bool:
+        """Return whether a face draws each of some characters; quicker than `missing`."""
+        known = self._coverage(face)
+        if not known.lacks.isdisjoint(characters):
+            return False
+        asked = characters - known.has
+        if not asked:
+            return True
+        # What the file itself lacks is seen without drawing what it has.
+        for character in asked:
+            if not (character.isspace() or known.tables.may_have(character)):
+                known.lacks.add(character)
+                return False
+        return all(self._learn(known, face, character) for character in asked)
 
     def missing(self, face: FontFace, text: str) -> set[str]:
         """Return the characters of a text for which a face has no glyph."""
@@ -145,17 +178,18 @@ class FontLibrary:
         Raises:
             Reject: no face was found that has them all.
         """
+        characters = frozenset(text)
         for _ in range(tries):
             family = self._family_names[rng.integers(len(self._family_names))]
             plain = self._plain[family]
             members = plain if plain and rng.random() < _PLAIN_SHARE else self.families[family]
             face = members[rng.integers(len(members))]
-            if not self.missing(face, text):
+            if self.has_all(face, characters):
                 return face
-        able = [face for face in self.faces if not self.missing(face, text)]
+        able = [face for face in self.faces if self.has_all(face, characters)]
         if able:
             return able[rng.integers(len(able))]
-        best = min(self.faces, key=lambda face: len(self.missing(face, text)))
+        best = min(self.faces, key=lambda face: self._count_surely_missing(face, characters))
         lacking = "".join(sorted(self.missing(best, text)))[:20]
         raise Reject("no font has the glyphs", f"closest: {best.family}, lacks {lacking!r}")
 
@@ -189,16 +223,59 @@ class FontLibrary:
             for number, digest in enumerate(sorted(digests), start=1)
         }
 
-    def _draws(self, face: FontFace, character: str) -> bool:
+    def _coverage(self, face: FontFace) -> _Coverage:
+        known = self._known.get(face)
+        if known is None:
+            known = self._known[face] = _Coverage(font_tables(face.path, face.index))
+        return known
+
+    def _learn(self, known: _Coverage, face: FontFace, character: str) -> bool:
+        """Return whether a face has a character, and remember it."""
+        if character in known.has:
+            return True
+        if character in known.lacks:
+            return False
+        has = character.isspace() or (
+            known.tables.may_have(character) and self._draws(known, face, character)
+        )
+        (known.has if has else known.lacks).add(character)
+        return has
+
+    def _count_surely_missing(self, face: FontFace, characters: Set[str]) -> int:
+        """Return how many characters a face lacks, as far as this is known without drawing."""
+        known = self._coverage(face)
+        asked = characters - known.has - known.lacks
+        known.lacks |= {
+            character
+            for character in asked
+            if not (character.isspace() or known.tables.may_have(character))
+        }
+        return len(characters & known.lacks)
+
+    def _draws(self, known: _Coverage, face: FontFace, character: str) -> bool:
         font = self.load(face, _PROBE_PX)
         try:
             drawn = font.getmask(character)
-            absent = font.getmask(_MISSING)
+            if known.absent is None:
+                mask = font.getmask(_MISSING)
+                known.absent = mask.size, pixels(mask).tobytes()
         except OSError:
             return False
         if drawn.getbbox() is None:
             return False
-        return drawn.size != absent.size or bytes(drawn) != bytes(absent)
+        return drawn.size != known.absent[0] or pixels(drawn).tobytes() != known.absent[1]
+
+
+def pixels(mask: "Image.core.ImagingCore") -> np.ndarray:
+    """Return a glyph's coverage as FreeType drew it, (H, W) uint8.
+
+    Much quicker than ``bytes(mask)``, which asks for one pixel after the other.
+    """
+    if not (mask.size[0] and mask.size[1]):
+        return np.zeros(mask.size[::-1], np.uint8)
+    image = Image.new("L", mask.size)
+    image.im.paste(mask, (0, 0, *mask.size))
+    return np.asarray(image)
 
 
 def _order(face: FontFace) -> tuple[str, str, str, int, str]:

@@ -1,41 +1,29 @@
 """A composed page as an image, with the box of every word."""
 
-import io
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from vary.data.engines.page.glyphs import Bitmap, lay_on, merge
 from vary.data.engines.page.placed import ComposedPage, PlacedWord, Rectangle
+from vary.data.engines.page.png import png_bytes
 from vary.data.engines.page.typeset import OVERSAMPLE, Color, TextStyle, Typesetter
 from vary.data.schema import EncodedImage, Word
 
 Box = tuple[int, int, int, int]
 
-# Of zlib: takes half as long as the default of 6, and drawn pages come out no larger.
-PNG_LEVEL = 3
 
-
-@dataclass(frozen=True)
-class _Ink:
-    """A drawn word at its place in the oversampled grid of the page."""
+class _Ink(NamedTuple):
+    """A drawn word at its place in the oversampled grid of the page: its ink and the box of it."""
 
     word: PlacedWord
     coverage: np.ndarray
     left: int
     top: int
-
-    @property
-    def box(self) -> Box:
-        """The box of the ink, in the oversampled grid."""
-        return (
-            self.left,
-            self.top,
-            self.left + self.coverage.shape[1],
-            self.top + self.coverage.shape[0],
-        )
+    right: int
+    bottom: int
 
 
 class Brush:
@@ -47,19 +35,25 @@ class Brush:
 
     def __init__(self, setter: Typesetter) -> None:
         self.setter = setter
-        self._drawn: dict[tuple[str, TextStyle], Bitmap | None] = {}
+        self._drawn: dict[TextStyle, dict[str, Bitmap | None]] = {}
+        # One style goes on for most of a page, and to look it up takes long.
+        self._last: tuple[TextStyle, dict[str, Bitmap | None]] | None = None
 
     def ink(self, word: PlacedWord) -> _Ink | None:
         """Return a word's ink at its place; None where its glyphs are blank."""
-        key = (word.text, word.style)
-        if key not in self._drawn:
-            self._drawn[key] = self._draw(word.text, word.style)
-        bitmap = self._drawn[key]
+        if self._last is None or self._last[0] is not word.style:
+            self._last = word.style, self._drawn.setdefault(word.style, {})
+        drawn = self._last[1]
+        if word.text not in drawn:
+            drawn[word.text] = self._draw(word.text, word.style)
+        bitmap = drawn[word.text]
         if bitmap is None:
             return None
         coverage, left, top = bitmap
-        x, y = round(word.x * OVERSAMPLE), round(word.y * OVERSAMPLE)
-        return _Ink(word, coverage, x + left, y + top)
+        left += round(word.x * OVERSAMPLE)
+        top += round(word.y * OVERSAMPLE)
+        height, width = coverage.shape
+        return _Ink(word, coverage, left, top, left + width, top + height)
 
     def _draw(self, text: str, style: TextStyle) -> Bitmap | None:
         glyphs = self.setter.glyphs(style)
@@ -81,39 +75,36 @@ def draw_page(
 
     The image is grey (``L``) where page and text are, else ``RGB``. The boxes hold all ink.
     """
-    image = Image.new("RGB", page.size, page.background)
+    is_grey = _is_grey(page)
+    image = Image.new("L" if is_grey else "RGB", page.size, _tone(page.background, is_grey=is_grey))
     pen = ImageDraw.Draw(image)
     for rectangle in page.rectangles:
-        pen.rectangle(_pixels(rectangle), fill=rectangle.color)
+        pen.rectangle(_pixels(rectangle), fill=_tone(rectangle.color, is_grey=is_grey))
     brush = Brush(setter)
     words: list[Word] = []
     for role, line in page.lines_with_roles():
         inks = [ink for word in line.words if (ink := brush.ink(word)) is not None]
         for color in dict.fromkeys(ink.word.style.color for ink in inks):
-            _stamp(image, [ink for ink in inks if ink.word.style.color == color], color)
-        if role in unread:
-            continue
-        boxes = (_clip(_reduced(ink.box), image.size) for ink in inks)
-        words += [Word(0, ink.word.text, *box) for ink, box in zip(inks, boxes, strict=True)]
-    return (image.convert("L") if _is_grey(page) else image), words
+            of_color = [ink for ink in inks if ink.word.style.color == color]
+            _stamp(image, of_color, _tone(color, is_grey=is_grey))
+        if role not in unread:
+            words += [_word(ink, image.size) for ink in inks]
+    return image, words
 
 
 def encode_png(image: Image.Image, path: str) -> EncodedImage:
     """Return an image as PNG under a name."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=PNG_LEVEL)
-    return EncodedImage(buffer.getvalue(), path, image.width, image.height)
+    return EncodedImage(png_bytes(image), path, image.width, image.height)
 
 
-def _stamp(image: Image.Image, inks: list[_Ink], color: Color) -> None:
+def _stamp(image: Image.Image, inks: list[_Ink], color: Color | int) -> None:
     """Put words of one colour together, reduce them, and ink the page with them."""
-    boxes = [ink.box for ink in inks]
     x0, y0, x1, y1 = _reduced(
         (
-            min(box[0] for box in boxes),
-            min(box[1] for box in boxes),
-            max(box[2] for box in boxes),
-            max(box[3] for box in boxes),
+            min(ink.left for ink in inks),
+            min(ink.top for ink in inks),
+            max(ink.right for ink in inks),
+            max(ink.bottom for ink in inks),
         )
     )
     canvas = np.zeros(((y1 - y0) * OVERSAMPLE, (x1 - x0) * OVERSAMPLE), np.uint8)
@@ -128,9 +119,16 @@ def _reduced(box: Box) -> Box:
     return x0 // OVERSAMPLE, y0 // OVERSAMPLE, -(-x1 // OVERSAMPLE), -(-y1 // OVERSAMPLE)
 
 
-def _clip(box: Box, size: tuple[int, int]) -> Box:
-    x0, y0, x1, y1 = box
-    return max(0, x0), max(0, y0), min(size[0], x1), min(size[1], y1)
+def _word(ink: _Ink, size: tuple[int, int]) -> Word:
+    """Return a word with the pixels of the page that its ink touches."""
+    x0, y0, x1, y1 = _reduced(ink[2:])
+    width, height = size
+    return Word(0, ink.word.text, max(0, x0), max(0, y0), min(width, x1), min(height, y1))
+
+
+def _tone(color: Color, *, is_grey: bool) -> Color | int:
+    """Return a colour as images of the page's mode have it."""
+    return color[0] if is_grey else color
 
 
 def _pixels(rectangle: Rectangle) -> Box:

@@ -6,9 +6,13 @@ kerning add up, each glyph stands on a whole pixel, and ink over ink is blended.
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import ImageFont
+
+from vary.data.font_tables import font_tables
+from vary.data.fonts import pixels
 
 # Coverage of a glyph or word, (H, W) uint8, and where its left and upper edge lie to the origin.
 Bitmap = tuple[np.ndarray, int, int]
@@ -24,19 +28,26 @@ class GlyphSet:
     def __init__(self, font: ImageFont.FreeTypeFont) -> None:
         self.font = font
         self._advances: dict[str, float] = {}
-        self._steps: dict[str, float] = {}
+        self._kerns: dict[str, float] = {}
+        # FreeType kerns by the table `kern` alone; most newer fonts have none.
+        path = font.path
+        self._is_kerned = not isinstance(path, str) or font_tables(Path(path), font.index).has_kern
         self._bitmaps: dict[str, Bitmap | None] = {}
 
     def advance(self, text: str) -> float:
         """Return how far a text advances, px: what the font itself tells for the whole text."""
-        x = self._advance(text[0]) if text else 0.0
-        for at in range(1, len(text)):
-            x += self._step(text[at - 1 : at + 1])
+        x = 0.0
+        before = ""
+        for character in text:
+            x += self._advance(character)
+            if before and self._is_kerned:
+                x += self._kern(before + character)
+            before = character
         return x
 
     def word(self, text: str) -> Bitmap | None:
         """Return the coverage of a text in one go, cut to its ink; None where it has none."""
-        return merge(self._placed(text))
+        return self.letter(text) if len(text) == 1 else merge(self._placed(text))
 
     def letter(self, character: str) -> Bitmap | None:
         """Return the coverage of one character; None where it is blank."""
@@ -47,40 +58,38 @@ class GlyphSet:
     def _placed(self, text: str) -> list[Bitmap]:
         placed = []
         x = 0.0
-        for at, character in enumerate(text):
-            if at:
-                x += self._step(text[at - 1 : at + 1]) + self._advances[text[at - 1]]
-                x -= self._advances[character]
+        before = ""
+        for character in text:
+            if before and self._is_kerned:
+                x += self._kern(before + character)
             bitmap = self.letter(character)
             if bitmap is not None:
                 placed.append((bitmap[0], bitmap[1] + math.floor(x + 0.5), bitmap[2]))
+            x += self._advance(character)
+            before = character
         return placed
 
     def _advance(self, character: str) -> float:
-        if character not in self._advances:
-            self._advances[character] = self.font.getlength(character)
-        return self._advances[character]
+        known = self._advances.get(character)
+        if known is None:
+            known = self._advances[character] = self.font.getlength(character)
+        return known
 
-    def _step(self, pair: str) -> float:
-        """Return how far the second of a pair takes the pen on: its advance, and kerning."""
-        step = self._steps.get(pair)
-        if step is None:
-            self._advance(pair[1])
-            step = self.font.getlength(pair) - self._advance(pair[0])
-            self._steps[pair] = step
-        return step
+    def _kern(self, pair: str) -> float:
+        """Return how much farther apart than by their advances the two of a pair stand."""
+        kern = self._kerns.get(pair)
+        if kern is None:
+            apart = self._advance(pair[0]) + self._advance(pair[1])
+            kern = self._kerns[pair] = self.font.getlength(pair) - apart
+        return kern
 
     def _draw(self, character: str) -> Bitmap | None:
         mask, (left, top) = self.font.getmask2(character, mode="L", anchor="ls")
-        width, height = mask.size
-        if not width or not height:
+        box = mask.getbbox()
+        if box is None:
             return None
-        ink = np.frombuffer(bytes(mask), np.uint8).reshape(height, width)
-        rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-        if not len(rows):
-            return None
-        x0, y0 = int(columns[0]), int(rows[0])
-        return ink[y0 : int(rows[-1]) + 1, x0 : int(columns[-1]) + 1], left + x0, top + y0
+        x0, y0, x1, y1 = box
+        return pixels(mask)[y0:y1, x0:x1], left + x0, top + y0
 
 
 def merge(bitmaps: Sequence[Bitmap]) -> Bitmap | None:

@@ -63,7 +63,11 @@ class Typesetter:
     second_is_cjk: bool = False
     _loaded: dict[tuple[FontFace, float], GlyphSet] = field(default_factory=dict)
     _of_style: dict[TextStyle, GlyphSet] = field(default_factory=dict)
-    _widths: dict[tuple[str, TextStyle], float] = field(default_factory=dict)
+    _widths: dict[TextStyle, dict[str, float]] = field(default_factory=dict)
+    _spaces: dict[TextStyle, float] = field(default_factory=dict)
+    # What was asked for last: one style goes on for most of a page, and to look it up takes long.
+    _last_widths: tuple[TextStyle, dict[str, float]] | None = None
+    _last_space: tuple[TextStyle, float] | None = None
 
     def font(self, style: TextStyle) -> ImageFont.FreeTypeFont:
         """Return a style's font at `OVERSAMPLE` times its size."""
@@ -82,23 +86,30 @@ class Typesetter:
 
     def width(self, text: str, style: TextStyle) -> float:
         """Return how far a text advances, px."""
-        key = (text, style)
-        known = self._widths.get(key)
+        if self._last_widths is None or self._last_widths[0] is not style:
+            self._last_widths = style, self._widths.setdefault(style, {})
+        widths = self._last_widths[1]
+        known = widths.get(text)
         if known is None:
             glyphs = self.glyphs(style)
             if style.tracking_px:
                 length = sum(glyphs.advance(character) for character in text)
             else:
                 length = glyphs.advance(text)
-            known = length / OVERSAMPLE + style.tracking_px * len(text)
-            self._widths[key] = known
+            known = widths[text] = length / OVERSAMPLE + style.tracking_px * len(text)
         return known
 
     def space(self, style: TextStyle) -> float:
         """Return the width of a space, px; fonts without a sensible one get a quarter em."""
-        width = self.width(" ", style)
-        sensible = 0.15 * style.size_px <= width <= 0.7 * style.size_px + style.tracking_px
-        return width if sensible else 0.25 * style.size_px
+        if self._last_space is None or self._last_space[0] is not style:
+            known = self._spaces.get(style)
+            if known is None:
+                width = self.width(" ", style)
+                most = 0.7 * style.size_px + style.tracking_px
+                is_sensible = 0.15 * style.size_px <= width <= most
+                known = self._spaces[style] = width if is_sensible else 0.25 * style.size_px
+            self._last_space = style, known
+        return self._last_space[1]
 
     def extent(self, style: TextStyle) -> tuple[float, float]:
         """Return ascent and descent, px above and below the baseline, both positive.
