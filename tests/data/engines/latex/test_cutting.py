@@ -142,3 +142,8 @@ def test_encodings():
                                   "\\[" * 9999, "\\section" * 999, "\\" * 999])  # fmt: skip
 def test_malformed_sources_end(text):
     assert all(isinstance(block, Block) for block in cut(text).blocks)
+
+
+def test_spaces_that_xetex_does_not_set_are_not_in_chinese_text():
+    runs = read_runs(read_tokens("标题页， 有 “词” 与 word 及 $x$ 不一"), Script("zh"))
+    assert [run.content for run in runs] == ["标题页，有“词”与 word 及 ", "x", " 不一"]

@@ -1,5 +1,6 @@
 """Running text, read into runs: characters as they are printed, and formulas."""
 
+import re
 import unicodedata
 import zlib
 from collections.abc import Callable, Sequence
@@ -20,6 +21,9 @@ from vary.data.engines.latex.pieces import Run, Style
 from vary.data.engines.latex.tokens import PAR, VERB, TokenReader, UnusableError
 
 _LIGATURES = (("---", "—"), ("--", "–"), ("``", "“"), ("''", "”"), ("`", "‘"), ("'", "’"))
+# XeTeX sets no space between two Chinese characters, or signs of their width.
+_WIDE = "\u4e00-\u9fff\u3000-\u301f\uff01-\uff60“”‘’…—"
+_UNSEEN_SPACE = re.compile(f"(?<=[{_WIDE}]) +(?=[{_WIDE}])")
 _STYLES: dict[str, Style] = {"bold": "bold", "italic": "italic", "code": "code"}
 
 
@@ -74,7 +78,10 @@ def read_runs(tokens: Sequence[str], script: Script) -> tuple[Run, ...]:
     """
     reader = _RunReader(script)
     reader.read(tokens, "")
-    return tidy(reader.runs)
+    runs = tidy(reader.runs)
+    if script.language != "zh":
+        return runs
+    return tuple(Run(run.kind, _UNSEEN_SPACE.sub("", run.content), run.style) for run in runs)
 
 
 def tidy(runs: Sequence[Run]) -> tuple[Run, ...]:
