@@ -96,7 +96,10 @@ def test_documents_that_are_none(guard, tmp_path):
     for name, content in (("empty", b""), ("prose", b"no PDF at all\n" * 50)):
         path = tmp_path / f"{name}.pdf"
         path.write_bytes(content)
-        assert why(scan, guard, path) == "damaged document"
+        with pytest.raises(Reject, match="damaged document") as caught:
+            scan(guard, path)
+        # Else a set would hang on where its documents lie.
+        assert str(tmp_path) not in caught.value.detail
 
 
 def test_a_truncated_document_gives_what_is_left_of_it(guard, book, config):

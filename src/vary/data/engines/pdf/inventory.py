@@ -22,7 +22,7 @@ from vary.errors import InputError
 from vary.extras import require
 
 # Raised when a scan says something else than before.
-SCAN_VERSION = 1
+SCAN_VERSION = 2
 # Pages of a document that follow each other in the order by lot: a document is opened for so many.
 RUN_PAGES = 8
 # The lot of the order: one and the same for every run, since sets with other seeds should show
