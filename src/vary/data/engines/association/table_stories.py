@@ -62,15 +62,19 @@ def stories_of_table(table: FoundTable) -> list[Story]:
     """Return what a table tells, at least one story.
 
     Columns of one unit and of about one size are drawn together, and each by itself under the
-    table's title, with its own name at the axis. Of a long table, each part of its rows is a chart.
+    table's title and its own name. Of a long table, each part of its rows is a chart.
 
     Raises:
         StoryError: it has no title, no numbers, or is too small for a chart.
     """
     head, categories, columns = _read(table)
+    whole = table
     stories: list[Story] = []
     faults: list[StoryError] = []
     for group in _groups(columns):
+        if len(columns) > 1 and len(group) == 1 and group[0].name:
+            # Not all looks show the title of an axis: the chart's own has to say what is drawn.
+            table = replace(whole, title=f"{whole.title}: {group[0].name}")
         rows = [at for at in range(len(categories)) if all(c.values[at] is not None for c in group)]
         for part in _parts(rows, categories, len(group)):
             names = [categories[at] for at in part]
@@ -97,7 +101,8 @@ def _read(table: FoundTable) -> tuple[str, list[str], list[_Column]]:
     head, *body = table.rows
     body = [row for row in body if row[0].strip().casefold() not in _TOTALS]
     body = [row for row in body if row[0]]
-    if not head[0] and all(row[0].isdigit() and not _TIMES.match(row[0]) for row in body):
+    numbers = all(row[0].isdigit() for row in body)
+    if not head[0] and numbers and not all(_TIMES.match(row[0]) for row in body):
         raise StoryError("rows without names")  # numbers of cases out of a data set
     columns = list(_numeric_columns(head, body))
     if not columns:
