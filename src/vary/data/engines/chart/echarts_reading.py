@@ -23,6 +23,8 @@ _TOLERANCE_PX = 0.6
 # Values that are read from ticks must differ by this much to be told apart.
 LEAST_RESOLUTION_PX = 2.5
 _LEAST_SECTOR_TOLERANCE = 0.02
+# Of a number's width: less room than this in its sector, and it stands on others.
+_LEAST_VALUE_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,19 @@ class EchartsReport:
         tolerance = _LEAST_SECTOR_TOLERANCE + self.spec.style.marks.pie_apart
         if np.abs(angles / (2 * math.pi) - share).max() > tolerance:
             raise Reject("sector and value differ", str(np.round(angles / (2 * math.pi), 3)))
+        if self.spec.style.marks.pie_values == "inside" or has_legend(self.spec):
+            self._check_values_in_sectors(marks)
+
+    def _check_values_in_sectors(self, marks: list[dict[str, float]]) -> None:
+        """Refuse numbers that are wider than their sector where they stand."""
+        style = self.spec.style
+        size, form = style.text.size_px * style.text.label_scale, self.spec.series[0].form
+        for value, mark in zip(self.spec.series[0].values, marks, strict=True):
+            angle, middle = abs(mark["end"] - mark["begin"]), (mark["outer"] + mark["inner"]) / 2
+            room = min(mark["outer"] - mark["inner"], angle * middle)
+            told = form.format(value)
+            if room < _LEAST_VALUE_SHARE * width_of(style.text.face, size, told):
+                raise Crowded("no room for a value in its sector", told)
 
     def _check_axes(self) -> None:
         """Refuse marks that do not end at their values' places, and ticks that tell others."""

@@ -195,7 +195,9 @@ function textsOf(chart, found) {
 }
 
 function markOf({ shape }, type) {
-  if (type === 'pie') return { begin: shape.startAngle, end: shape.endAngle };
+  if (type === 'pie') {
+    return { begin: shape.startAngle, end: shape.endAngle, inner: shape.r0, outer: shape.r };
+  }
   return { x0: shape.x, y0: shape.y, x1: shape.x + shape.width, y1: shape.y + shape.height };
 }
 
