@@ -14,6 +14,9 @@ from vary.data.fonts import FontFace
 class TypewriterFont:
     """Each character is 40 units wide: 10 px on the page."""
 
+    path = "no-file.ttf"
+    index = 0
+
     def getlength(self, text):
         return 40 * len(text)
 

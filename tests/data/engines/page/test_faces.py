@@ -11,6 +11,7 @@ def library(*faces, lacks=""):
     """A library whose faces have all characters but some."""
     made = FontLibrary([FontFace(Path(f"{f}-{s}.ttf"), 0, f, s) for f, s in faces])
     made.missing = lambda face, text: set(text) & set(lacks)
+    made.has_all = lambda face, characters: not made.missing(face, characters)
     return made
 
 
