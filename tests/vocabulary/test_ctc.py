@@ -139,3 +139,11 @@ def test_half_precision_finds_the_rows():
     with torch.autocast("cpu", torch.bfloat16):
         near = head.on_lines(page.bfloat16(), first, box)
     assert torch.allclose(exact, near.float(), atol=0.1)
+
+
+def test_a_narrow_head_has_few_parameters_and_the_same_form():
+    wide, narrow = CTCHead(3, 16, 5000), CTCHead(3, 16, 5000, rank=8)
+    features = torch.randn(2, 3, 7, 16)
+    assert narrow(features).shape == wide(features).shape == (2, 7, 5000)
+    sizes = [sum(p.numel() for p in head.parameters()) for head in (wide, narrow)]
+    assert sizes[1] < sizes[0] / 4
