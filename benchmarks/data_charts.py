@@ -105,7 +105,11 @@ def bare_figure(spec: ChartSpec) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(facecolor=_unit(style.plot))
     font = _font(look.face, look.size_px)
-    words = {"fontproperties": font, "color": _unit(look.color), "parse_math": False}
+    words: dict[str, Any] = {
+        "fontproperties": font,
+        "color": _unit(look.color),
+        "parse_math": False,
+    }
     if spec.round:
         _bare_pie(axes, spec, words)
     else:
@@ -125,7 +129,9 @@ def bare_figure(spec: ChartSpec) -> Figure:
 def _bare_axes(axes: Any, spec: ChartSpec, words: dict[str, Any]) -> None:
     look, num = spec.style.axes, len(spec.categories)
     value, category = ("x", "y") if spec.horizontal else ("y", "x")
-    turn = {} if spec.horizontal else {"rotation": spec.style.text.category_rotation}
+    turn: dict[str, Any] = (
+        {} if spec.horizontal else {"rotation": spec.style.text.category_rotation}
+    )
     getattr(axes, f"set_{category}ticks")(range(num), spec.categories, **turn, **words)
     getattr(axes, f"set_{category}label")(spec.category_title, **words)
     for axis, on in zip(
