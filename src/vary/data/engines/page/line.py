@@ -28,7 +28,7 @@ from vary.data.fonts import FontFace, FontLibrary
 # More than twice the usual text of a page, and about as large as its largest.
 _DRAW_PX = 40
 _REACH_TEXT = "bdfhklpqgyT"
-_CJK_REACH_TEXT = "国蠢"
+_CJK_REACH_TEXT = "不大中"  # which every Chinese face has
 # Strokes are made thicker or thinner by so many pixels of the drawing: 1/72 of the em.
 _THICKEN_PX = 0.55
 _KERNELS = (Image.Resampling.BOX, Image.Resampling.HAMMING, Image.Resampling.BICUBIC)
