@@ -101,3 +101,20 @@ def test_whole_pages_may_be_answered_with_half_as_much_again(tiny, built, lines,
     assert bounds == [longest + longest // 2 + 16]
     Measure([batch], room=Room(answer_tokens=20))(objective)
     assert bounds[1:] == [20]  # never beyond the model's positions
+
+
+def test_lines_of_several_sources_are_measured_apart_too(tiny, built, lines):
+    batches = lines(8)
+    objective = ReadingObjective(*built, tiny().stages[0], "fp32", 1)
+    whole = Measure(batches)(objective)["ctc_error"]
+    for batch in batches:
+        batch["ids"] = [f"{'ab'[at % 2]}/{name}" for at, name in enumerate(batch["ids"])]
+    apart = Measure(batches)(objective)
+    assert set(apart) == {"ctc_error", "ctc_error_a", "ctc_error_b"}
+    assert apart["ctc_error"] == whole
+    texts = {
+        name: sum(len(text) for part in batches for text in part["texts"][at::2])
+        for at, name in enumerate(("ctc_error_a", "ctc_error_b"))
+    }
+    mean = sum(apart[name] * count for name, count in texts.items()) / sum(texts.values())
+    assert mean == pytest.approx(whole)

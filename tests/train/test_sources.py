@@ -213,3 +213,17 @@ def test_missing_text_fonts_or_sets_are_named(recipe_file, tmp_path, key):
     recipe = load_recipe(recipe_file, [override])
     with pytest.raises(InputError, match=str(tmp_path)):
         Materials(recipe).sources(recipe.stages[0])
+
+
+def test_lines_in_two_languages_need_text_in_both(tiny):
+    sources = "[{name: en, kind: line}, {name: zh, kind: line, language: zh}]"
+    recipe = tiny(f"data.sources={sources}", "data.alphabet=zh")
+    with pytest.raises(InputError, match="no paragraph for lines in 'zh'"):
+        Materials(recipe).sources(recipe.stages[0])
+
+
+def test_the_alphabet_of_lines_is_the_recipes(tiny):
+    assert "的" in Materials(tiny("data.alphabet=zh")).alphabet
+    assert "的" not in Materials(tiny()).alphabet
+    with pytest.raises(InputError, match="no alphabet 'none'"):
+        _ = Materials(tiny("data.alphabet=none")).alphabet
