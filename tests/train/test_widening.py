@@ -6,9 +6,9 @@ from torch import nn
 
 from vary.data.engines.page.alphabets import chinese_alphabet
 from vary.errors import VaryError
-from vary.train.build import build
+from vary.train.build import build, load
 from vary.train.folder import save_checkpoint
-from vary.train.widening import widen_alphabet
+from vary.train.widening import widen_alphabet, widen_tokenizer
 
 
 def logits_of(model) -> torch.Tensor:
@@ -85,3 +85,46 @@ def test_without_a_head_there_is_nothing_to_widen(built):
     model.vocabularies[0].ctc_head = None
     with pytest.raises(VaryError, match="no CTC head"):
         widen_alphabet(model, "abc")
+
+
+def test_new_pieces_stand_behind_the_known_ones(built, tmp_path):
+    model, processor = built
+    lines = ["Measure twice, cut once.", "47 lanterns"]
+    before = processor.encode(lines)
+    embedding = model.language_model.get_input_embeddings().weight
+    known, first = embedding.clone(), len(processor.tokenizer)
+    of_bytes = processor.encode(["的"])[0]
+    assert len(of_bytes) == 3
+    widen_tokenizer(model, processor, "abc的一龍", 10_000)
+    assert processor.encode(lines) == before
+    assert processor.encode(["的一龍"]) == [[first, first + 1, first + 2]]
+    assert processor.tokenizer.decode([first, first + 2]) == "的龍"
+    embedding = model.language_model.get_input_embeddings().weight
+    assert embedding.shape[0] == model.config.text_config.vocab_size == first + 3
+    assert torch.equal(embedding[:first], known)
+    assert torch.allclose(embedding[first], known[of_bytes].mean(0))
+    save_checkpoint(model, processor, tmp_path / "wide")
+    again, its = load(tmp_path / "wide")
+    assert its.encode(["的一龍 cut"]) == processor.encode(["的一龍 cut"])
+    assert again.language_model.get_input_embeddings().weight.shape == embedding.shape
+
+
+def test_there_is_room_for_the_first_characters_only(built):
+    model, processor = built
+    first = len(processor.tokenizer)
+    widen_tokenizer(model, processor, "的一龍", first + 2)
+    assert [len(part) for part in processor.encode(["的", "一", "龍"])] == [1, 1, 3]
+    widen_tokenizer(model, processor, "的一龍", first + 2)
+    assert len(processor.tokenizer) == first + 2
+
+
+def test_a_run_may_start_with_more_pieces_than_its_checkpoint(tiny, materials, built, tmp_path):
+    first = len(built[1].tokenizer)
+    save_checkpoint(*built, tmp_path / "final")
+    recipe = tiny(
+        f"init={tmp_path / 'final'}",
+        "data.alphabet=zh",
+        f"model.tokenizer.vocabulary_size={first + 50}",
+    )
+    model, processor = build(recipe, type(materials)(recipe))
+    assert len(processor.tokenizer) == first + 50 == model.config.text_config.vocab_size

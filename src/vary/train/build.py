@@ -33,7 +33,7 @@ from vary.strict import check_keys
 from vary.train.freezing import freeze
 from vary.train.recipe import ModelRecipe, Recipe, StageRecipe
 from vary.train.sources import Materials
-from vary.train.widening import widen_alphabet
+from vary.train.widening import widen_alphabet, widen_tokenizer
 from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
 
 
@@ -43,7 +43,8 @@ def build(
     """Return a recipe's model with initial weights, or that of `init`, and its processor.
 
     Weights and tokenizer of `init` are taken as they are: no heads are aligned there. A CTC head
-    whose alphabet is only a part of the recipe's is widened (`widen_alphabet`).
+    whose alphabet is only a part of the recipe's is widened (`widen_alphabet`), and so is a
+    tokenizer with fewer pieces than the recipe's (`widen_tokenizer`).
 
     Args:
         recipe: what to build.
@@ -59,7 +60,7 @@ def build(
     alphabet = materials.alphabet if spec.ctc_head or not spec.language_model else ""
     if recipe.init:
         model, processor = load(Path(recipe.init))
-        _widen(recipe, alphabet, model)
+        _widen(recipe, alphabet, model, processor)
         _check_init(recipe, alphabet, model.config, processor)
         return model, processor
     torch.manual_seed(recipe.seed)
@@ -243,11 +244,18 @@ def _check_model_keys(spec: ModelRecipe) -> None:
     check_keys(spec.text, sorted(known), "recipe.model.text")
 
 
-def _widen(recipe: Recipe, alphabet: str, model: VaryForConditionalGeneration) -> None:
+def _widen(
+    recipe: Recipe,
+    alphabet: str,
+    model: VaryForConditionalGeneration,
+    processor: VaryProcessor,
+) -> None:
     known = getattr(model.config.vocabularies[0], "ctc_alphabet", None)
     if recipe.model.ctc_head and known and known != alphabet and set(known) <= set(alphabet):
         torch.manual_seed(recipe.seed)
         widen_alphabet(model, alphabet, recipe.model.vocabulary.get("ctc_rank"))
+    if len(processor.tokenizer) < recipe.model.tokenizer.vocabulary_size:
+        widen_tokenizer(model, processor, alphabet, recipe.model.tokenizer.vocabulary_size)
 
 
 def _check_init(

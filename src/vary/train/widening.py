@@ -1,10 +1,13 @@
-"""A CTC head for more characters than it was trained with: what it knows is kept."""
+"""A checkpoint for more characters than it was trained with: what it knows is kept."""
+
+import json
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from vary.errors import VaryError
-from vary.model import VaryForConditionalGeneration
+from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.vocabulary.ctc import CTCHead
 
 # Characters that were never seen begin less probable than the least probable known one.
@@ -66,6 +69,50 @@ def widen_alphabet(
     made.classify.bias.copy_(new_bias.flatten())
     model.vocabularies[0].ctc_head = made
     config.ctc_alphabet, config.ctc_rank = alphabet, rank
+
+
+@torch.no_grad()
+def widen_tokenizer(
+    model: VaryForConditionalGeneration,
+    processor: VaryProcessor,
+    alphabet: str,
+    vocabulary_size: int,
+) -> None:
+    """Give characters that are written in bytes a piece each; model and processor are changed.
+
+    A language model of lines finds its place by the width of what it has written: a Chinese
+    character is as wide as a vision token, and three pieces for it are not. The known pieces keep
+    their numbers and weights; a new one begins as the mean of its bytes.
+
+    Args:
+        model: whose language model writes with the tokenizer.
+        processor: with a tokenizer of `vary.model.tokenizer`.
+        alphabet: the characters, those first that come first if there is not room for all.
+        vocabulary_size: pieces in all, at most.
+
+    Raises:
+        VaryError: the tokenizer is of another kind.
+    """
+    tokenizer = processor.tokenizer
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    pieces = state["model"].get("vocab")
+    if state["model"].get("type") != "BPE" or not state["model"].get("byte_fallback"):
+        raise VaryError("only a byte-pair tokenizer with bytes for the rest can be widened")
+    room = max(0, vocabulary_size - len(tokenizer))
+    new = [c for c in dict.fromkeys(alphabet) if not c.isspace() and c not in pieces][:room]
+    if not new:
+        return
+    bytes_of = [[pieces[f"<0x{byte:02X}>"] for byte in c.encode()] for c in new]
+    first = len(tokenizer)
+    pieces.update({character: first + at for at, character in enumerate(new)})
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(state))
+    language_model = model.language_model
+    language_model.resize_token_embeddings(first + len(new), mean_resizing=False)
+    model.config.text_config.vocab_size = first + len(new)
+    layers = (language_model.get_input_embeddings(), language_model.get_output_embeddings())
+    for layer in {id(layer.weight): layer for layer in layers if layer is not None}.values():
+        for at, numbers in enumerate(bytes_of, start=first):
+            layer.weight[at] = layer.weight[numbers].mean(0)
 
 
 def _of_columns(parameter: Tensor, head: CTCHead) -> Tensor:
