@@ -92,9 +92,9 @@ def draw_page(
     return image, words
 
 
-def encode_png(image: Image.Image, path: str) -> EncodedImage:
-    """Return an image as PNG under a name."""
-    return EncodedImage(png_bytes(image), path, image.width, image.height)
+def encode_png(image: Image.Image, path: str, *, runs_only: bool = False) -> EncodedImage:
+    """Return an image as PNG under a name, see `png_bytes`."""
+    return EncodedImage(png_bytes(image, runs_only=runs_only), path, image.width, image.height)
 
 
 def _stamp(image: Image.Image, inks: list[_Ink], color: Color | int) -> None:

@@ -43,7 +43,7 @@ from vary.data.engines.page.style import (
 from vary.data.engines.page.target import Target, page_text
 from vary.data.engines.page.typeset import Typesetter
 from vary.data.fonts import FontLibrary
-from vary.data.schema import Sample, Word
+from vary.data.schema import EncodedImage, Sample, Word
 from vary.errors import VaryError
 
 Kind = Literal["page", "tile", "line", "block"]
@@ -218,7 +218,7 @@ class PageEngine:
         made = self.draw(index, rng)
         return Sample(
             id="",
-            images=(encode_png(made.image, f"{self.name}-{index}.png"),),
+            images=(self._encoded(made.image, f"{self.name}-{index}.png"),),
             kind="document",
             language=self.options.language,
             format="markdown" if self.options.target == "markdown" else "text",
@@ -227,6 +227,9 @@ class PageEngine:
             source=made.source,
             meta=json.dumps(made.meta, sort_keys=True, ensure_ascii=False),
         )
+
+    def _encoded(self, image: Image.Image, path: str) -> EncodedImage:
+        return encode_png(image, path, runs_only=self.options.kind == "line")
 
     def draw(self, index: int, rng: np.random.Generator) -> Drawn:
         """Return what `sample` encodes, for a training that needs no file.

@@ -31,6 +31,7 @@ _REACH_TEXT = "bdfhklpqgyT"
 _CJK_REACH_TEXT = "不大中"  # which every Chinese face has
 # Strokes are made thicker or thinner by so many pixels of the drawing: 1/72 of the em.
 _THICKEN_PX = 0.55
+_COVERAGES = np.arange(256) / 255
 _KERNELS = (Image.Resampling.BOX, Image.Resampling.HAMMING, Image.Resampling.BICUBIC)
 
 
@@ -383,7 +384,7 @@ class LineRenderer:
         # Reducing by a whole number first is cheaper; behind it a box would take or leave pixels.
         gap = None if kernel == Image.Resampling.BOX else 1.1
         page = Image.fromarray(canvas).resize(size, kernel, reducing_gap=gap)
-        grey = _ink_table(rng)[np.asarray(page)]
+        grey = np.asarray(page.point(_ink_table(rng)))
         if rng.random() < config.degraded:
             grey = _degrade(grey, rng)
         width = max(8, round(wide * config.height_px / tall))
@@ -425,13 +426,12 @@ def _draw_rule(canvas: np.ndarray, baseline: float, slope: float, rng: np.random
         canvas[rows[inside] + part, columns[inside]] = 255
 
 
-def _ink_table(rng: np.random.Generator) -> np.ndarray:
+def _ink_table(rng: np.random.Generator) -> list[int]:
     """Return the grey value of each coverage: ink and paper of some shade, some gamma."""
     gamma = float(np.exp(rng.normal(0, 0.25)))
     ink = float(rng.uniform(0, 30) if rng.random() < 0.7 else rng.uniform(30, 140))
     paper = float(255 if rng.random() < 0.7 else rng.uniform(225, 255))
-    coverage = np.arange(256) / 255
-    return (paper + (ink - paper) * coverage**gamma).clip(0, 255).astype(np.uint8)
+    return [int(paper + (ink - paper) * share) for share in (_COVERAGES**gamma).tolist()]
 
 
 def _thicken(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
