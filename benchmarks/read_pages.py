@@ -7,6 +7,7 @@ head's draft stands for the lines that the model lost; and the draft alone.
 
 FOLDER holds pictures with a .txt of the same name. White space is collapsed on both sides (removed
 where the truth holds Chinese). The limit that cutting sets is measured by `benchmarks/tiling.py`.
+Pages whose truths cannot be trusted (`META.json` beside FOLDER tells which) stand apart.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from tiling import broken_pages
 
 from vary.checkpoints import find_checkpoint
 from vary.eval.metrics import collapse_white_space, edit_distance, remove_white_space
@@ -94,6 +96,7 @@ def main() -> None:
     recognizer = load_recognizer(find_checkpoint(arguments.model), decoder=arguments.decoder)
     reader = Reader(recognizer, min_confidence=arguments.min_confidence)
     pictures = [p for p in sorted(arguments.pages.glob("*.png")) if p.with_suffix(".txt").is_file()]
+    broken = broken_pages(arguments.pages.parent)
     rows: dict[str, list[float]] = {}
     seconds, lines_by_ctc, num_lines = [], 0, 0
     for picture in pictures[: arguments.limit]:
@@ -103,7 +106,8 @@ def main() -> None:
         seconds.append(time.perf_counter() - start)
         distances = measure(page, truth, arguments.decoder)
         for name, distance in distances.items():
-            rows.setdefault(name, []).append(distance)
+            group = f"{name}, broken glyph maps" if picture.stem in broken else name
+            rows.setdefault(group, []).append(distance)
         lines_by_ctc += num_ctc(page)
         num_lines += len(page.lines)
         print(describe(picture.stem, page, distances, seconds[-1]), flush=True)

@@ -209,7 +209,7 @@ def _summary(title: str, scores: list[Score]) -> str:
     )
 
 
-def _broken_pages(folder: Path) -> set[str]:
+def broken_pages(folder: Path) -> set[str]:
     """Return the ids of the pages whose text layer cannot be trusted."""
     meta = folder / "META.json"
     if not meta.is_file():
@@ -226,7 +226,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only pages whose name holds this")
     parser.add_argument("--save-overlay", type=Path, help="folder for pictures of the tiles")
     arguments = parser.parse_args()
-    broken = _broken_pages(arguments.pages)
+    broken = broken_pages(arguments.pages)
     for language in (arguments.language,) if arguments.language else ("en", "zh"):
         pictures = sorted(
             p for p in (arguments.pages / language).glob("*.png") if arguments.only in p.stem
