@@ -79,6 +79,7 @@ class Server:
             texts = {
                 "good": good_text(request),
                 "fenced": f"Here it is:\n```json\n{good_text(request)}\n```\nEnjoy!",
+                "separated": f"Sure.\u2028Here you are:\u0085\u2029{good_text(request)}",
                 "prose": "I would rather write about lanterns.",
                 "torn": good_text(request)[:-30],
                 "wrong": json.dumps(story_fields(color="red")),

@@ -101,6 +101,15 @@ def test_a_story_in_a_fence_counts(server, corpus, tmp_path):
     assert collect(server, corpus, tmp_path / "stories.jsonl").stories == 1
 
 
+def test_line_ends_of_unicode_within_an_answer_do_no_harm(server, corpus, tmp_path):
+    out = tmp_path / "stories.jsonl"
+    server.script = ["separated"] * 2
+    assert collect(server, corpus, out, count=2).stories == 2
+    assert "\u2028" in beside(out, "cache").read_text(encoding="utf-8")
+    again = collect(server, corpus, out, count=3)
+    assert (again.stories, again.asked) == (3, 1)
+
+
 def test_a_refused_question_fails_alone(server, corpus, tmp_path):
     server.script = ["status 400"] * 3
     summary = collect(server, corpus, tmp_path / "stories.jsonl", count=2)

@@ -99,6 +99,14 @@ def test_an_answer_may_stand_in_a_fence_or_in_prose():
         parse_answer(text[:-5])
 
 
+def test_of_several_objects_the_first_story_counts():
+    text = json.dumps(fields())
+    thought = f'<think>{{"kind": "bar"}}? No.</think> {text} {{"kind": "pie"}}'
+    assert parse_answer(thought) == parse_story(fields())
+    with pytest.raises(StoryError, match="wrong keys"):
+        parse_answer('{"kind": "bar"} {"kind": "pie"}')
+
+
 def test_deep_nesting_is_no_story():
     with pytest.raises(StoryError):
         parse_answer('{"a":' * 5000)

@@ -73,6 +73,7 @@ def test_a_csv_in_gbk_is_read(tmp_path):
         ([("a", "b"), ("x", "1"), ("y", "2"), ("z", "?")], "no column of numbers"),
         ([("a", "b"), ("x", "1 kg"), ("y", "2 t"), ("z", "3 kg")], "no column of numbers"),
         ([("a", "b"), ("x", "1"), ("x", "2"), ("z", "3")], "a name stands twice"),
+        ([("", "b"), ("Mean", "1"), ("St. dev.", "2"), ("n", "30")], "rows of several quantities"),
     ],
 )
 def test_tables_that_tell_no_story_are_named(rows, reason):
@@ -98,7 +99,7 @@ TEX = r"""
 \begin{tabular}{l rr r}
 \hline
 Port & \multicolumn{2}{c}{Ships} & Cargo (\kg) \\
-     & large & small & \\
+     & large & small & -- \\
 \hline
 \var{North} & 12 & 40 & 9,000 \\
 South & $15$ & 35 & 7,500 \\
@@ -151,6 +152,17 @@ def test_columns_of_other_sizes_and_long_tables_are_charts_of_their_own():
     assert sorted(name for story in stories for name in story.categories) == sorted(
         2 * [f"T{n}" for n in range(24)]
     )
+
+
+def test_statistics_share_no_axis():
+    rows = [
+        ("Port", "Mean", "Median"),
+        ("North", "4", "5"),
+        ("South", "6", "5"),
+        ("East", "5", "3"),
+    ]
+    stories = stories_of_table(FoundTable("Ships in a day", tuple(rows), "ships.csv"))
+    assert [story.value_title for story in stories] == ["Mean", "Median"]
 
 
 def test_tables_of_another_language_are_left(tmp_path):

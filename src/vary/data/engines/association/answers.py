@@ -121,7 +121,8 @@ class AnswerCache:
         if whole < len(content):
             with self.file.open("r+b") as stream:
                 stream.truncate(whole)
-        for number, line in enumerate(content[:whole].decode("utf-8").splitlines(), start=1):
+        # Not by `str.splitlines`, which also splits at U+2028 and the like within an answer.
+        for number, line in enumerate(content[:whole].splitlines(), start=1):
             try:
                 answer = Answer(**json.loads(line))
             except (ValueError, TypeError) as error:

@@ -123,7 +123,7 @@ def read_stories(file: Path) -> tuple[Story, ...]:
         InputError: no such file, no story in it, or a line that is none.
     """
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        lines = [line.decode("utf-8") for line in Path(file).read_bytes().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"{file} cannot be read ({error}); make it with: vary data stories"
@@ -241,18 +241,20 @@ def _check_values(story: Story) -> None:
 
 
 def parse_answer(text: str) -> Story:
-    """Return the story of a language model's answer: one JSON object, in a code fence or not.
+    """Return the story of a language model's answer: a JSON object, in a code fence or not.
+
+    Of several objects, as of models that think aloud, the first that is a story counts.
 
     Raises:
-        StoryError: there is no such object, or it is no story.
+        StoryError: there is no such object, or none is a story; told is what the last one lacks.
     """
-    found: Any = None
+    wrong = StoryError("no JSON in the answer", " ".join(text.split())[:100])
     for candidate in _objects(text):
-        found = candidate
-        break
-    if found is None:
-        raise StoryError("no JSON in the answer", " ".join(text.split())[:100])
-    return parse_story(found)
+        try:
+            return parse_story(candidate)
+        except StoryError as error:
+            wrong = error
+    raise wrong
 
 
 def _objects(text: str) -> Iterator[Any]:

@@ -16,6 +16,13 @@ _NUMBER = re.compile(r"^(-|−|–)?\s*([$€£¥￥]?)\s*(\d[\d,]*\.?\d*|\.\d+)
 _UNIT_OF_HEAD = re.compile(r"[(（\[]\s*([^()（）\[\]\d]{1,8})\s*[)）\]]\s*$")
 # Rows that sum up others belong into no chart.
 _TOTALS = {"total", "sum", "all", "合计", "总计", "總計", "小计"}
+# Rows or columns of several quantities: one axis cannot show them.
+_STATISTICS = re.compile(
+    r"(mean|average|median|mode|range|min|max|minimum|maximum|iqr|variance|var|sd|s|n|size|count"
+    r"|(st\.?|std\.?|standard) ?(dev\.?|deviation|err\.?|error)|(samp\.?|sample) size"
+    r"|平均值|均值|中位数|标准差|方差|最大值|最小值|样本量)",
+    re.IGNORECASE,
+)
 _TIMES = re.compile(
     r"^(\d{4}(年|[-/年]\d{1,2}月?)?|Q[1-4].*|\d{1,2}月"
     r"|(Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sept?|Oct|Nov|Dec|January|February|March|April|August"
@@ -104,6 +111,8 @@ def _read(table: FoundTable) -> tuple[str, list[str], list[_Column]]:
     numbers = all(row[0].isdigit() for row in body)
     if not head[0] and numbers and not all(_TIMES.match(row[0]) for row in body):
         raise StoryError("rows without names")  # numbers of cases out of a data set
+    if sum(bool(_STATISTICS.fullmatch(row[0])) for row in body) > 1:
+        raise StoryError("rows of several quantities")
     columns = list(_numeric_columns(head, body))
     if not columns:
         raise StoryError("no column of numbers of one unit")
@@ -115,7 +124,7 @@ def _groups(columns: Sequence[_Column]) -> Iterator[list[_Column]]:
     left = list(columns)
     while left:
         first = left[0]
-        like = [c for c in left if c.unit == first.unit and _one_size(c.largest, first.largest)]
+        like = [column for column in left if _on_one_axis(column, first)]
         for start in range(0, len(like), _COLUMNS):
             group = like[start : start + _COLUMNS]
             if len(group) > 1:
@@ -124,8 +133,13 @@ def _groups(columns: Sequence[_Column]) -> Iterator[list[_Column]]:
     yield from ([column] for column in columns)
 
 
-def _one_size(one: float, other: float) -> bool:
-    return max(one, other) <= _ONE_SIZE * min(one, other)
+def _on_one_axis(one: _Column, other: _Column) -> bool:
+    """Tell whether two columns are of one unit and about one size, and none is a statistic."""
+    if one is other:
+        return True
+    low, high = sorted((one.largest, other.largest))
+    statistics = any(_STATISTICS.fullmatch(column.name) for column in (one, other))
+    return one.unit == other.unit and high <= _ONE_SIZE * low and not statistics
 
 
 def _parts(rows: Sequence[int], categories: Sequence[str], columns: int) -> Iterator[Sequence[int]]:

@@ -171,7 +171,12 @@ def _rows(table: Table) -> tuple[tuple[str, ...], ...]:
     if any(columns > 1 for row in rows[height:] for _, columns in row):
         raise UnusableError("cells over several columns")
     spread = [[text for text, columns in row for _ in range(columns)] for row in rows[:height]]
-    head = [" ".join(filter(None, column)) for column in zip(*spread, strict=True)]
+    head = [_head(column) for column in zip(*spread, strict=True)]
     body = [[text for text, _ in row] for row in rows[height:]]
     used = [at for at, name in enumerate(head) if name or any(row[at] for row in body)]
     return tuple(tuple(row[at] for at in used) for row in [head, *body])
+
+
+def _head(cells: Sequence[str]) -> str:
+    """Return the cells of a column's head as one text, without dashes that stand for nothing."""
+    return " ".join(cell for cell in cells if cell.strip("-–— "))
