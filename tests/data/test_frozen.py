@@ -6,10 +6,17 @@ import pytest
 from PIL import Image
 
 from vary.data.engines.page.draw import encode_png
-from vary.data.frozen import check_fonts, hash_samples, judge, read_card
+from vary.data.frozen import (
+    check_fonts,
+    hash_samples,
+    hash_set,
+    hash_texts,
+    judge,
+    read_card,
+)
 from vary.data.recipe import FontFile, Frozen, SetHashes
 from vary.data.schema import Message, Sample
-from vary.data.shards import file_sha256
+from vary.data.shards import Run, file_sha256, generate
 from vary.errors import InputError
 
 PUBLISHED = SetHashes(3, "text", "pixels")
@@ -60,6 +67,32 @@ def test_hashes_do_not_depend_on_how_a_picture_is_packed(samples):
     other = replace(first.images[0], bytes=file.getvalue(), path="other.png")
     assert other.bytes != first.images[0].bytes
     assert hash_samples([replace(first, images=(other,))]) == hash_samples([first])
+
+
+def test_texts_hash_alike_without_their_pictures(samples, tmp_path, monkeypatch):
+    turns = (Message("user", "<image>\nWhat?"), Message("assistant", "“Page 1”\u2028"))
+    talk = replace(samples[1], text="", kind="conversation", format="answer", messages=turns)
+
+    class Told:
+        name = "told"
+
+        def config(self):
+            return {}
+
+        def length_hint(self, index):
+            return 1
+
+        def sample(self, index, rng):
+            return (samples[0], talk)[index % 2]
+
+    generate(Told, Run(tmp_path / "set", 5, 1, shard_size=2))
+    known = hash_set(tmp_path / "set")
+    monkeypatch.setattr(Image, "open", None)  # no picture is decoded
+    assert hash_texts(tmp_path / "set") == replace(known, pixels_sha256="")
+    for shard in (tmp_path / "set").glob("*.parquet"):
+        shard.unlink()
+    with pytest.raises(InputError):
+        hash_texts(tmp_path / "set")
 
 
 def test_the_published_set_is_known():

@@ -12,9 +12,9 @@ from typing import Any
 from PIL import Image, features
 
 from vary.data.fonts import font_files, system_font_folders
-from vary.data.manifest import library_versions, replace_file
+from vary.data.manifest import library_versions, read_manifest, replace_file
 from vary.data.recipe import DRAWN_WITH, Frozen, SetHashes, SetRecipe
-from vary.data.schema import EncodedImage, Sample
+from vary.data.schema import EncodedImage, Sample, read_rows
 from vary.data.shards import file_sha256, iterate_set
 from vary.errors import InputError
 from vary.extras import require
@@ -47,9 +47,7 @@ def hash_samples(samples: Iterable[Sample]) -> SetHashes:
     number, text, pixels = 0, hashlib.sha256(), hashlib.sha256()
     for sample in samples:
         number += 1
-        turns = [[turn.role, turn.content] for turn in sample.messages]
-        row = json.dumps([sample.id, sample.text, turns], ensure_ascii=False)
-        text.update(row.encode() + b"\n")
+        text.update(_text_line(sample.id, sample.text, map(asdict, sample.messages)))
         for image in sample.images:
             pixels.update(sample.id.encode() + b"\n")
             pixels.update(_pixels(image))
@@ -57,12 +55,33 @@ def hash_samples(samples: Iterable[Sample]) -> SetHashes:
 
 
 def hash_set(folder: Path, first: int | None = None) -> SetHashes:
-    """Return what a set is known by, or its first samples.
+    """Return what a set is known by, or its first samples; every picture of them is decoded.
 
     Raises:
         InputError: there is no set, or one of its shards is missing or broken.
     """
     return hash_samples(islice(iterate_set(folder), first))
+
+
+def hash_texts(folder: Path) -> SetHashes:
+    """Return what a set is known by without its pictures, which are not read: a matter of seconds.
+
+    The hash of pixels is empty.
+
+    Raises:
+        InputError: there is no set, or one of its shards is missing or broken.
+    """
+    number, text = 0, hashlib.sha256()
+    for record in read_manifest(folder).shards:
+        for row in read_rows(folder / record.name, ("id", "text", "messages")):
+            number += 1
+            text.update(_text_line(row["id"], row["text"], row["messages"]))
+    return SetHashes(number, text.hexdigest(), "")
+
+
+def _text_line(name: str, text: str, messages: Iterable[dict[str, str]]) -> bytes:
+    turns = [[turn["role"], turn["content"]] for turn in messages]
+    return json.dumps([name, text, turns], ensure_ascii=False).encode() + b"\n"
 
 
 def pixel_versions(engine: str) -> dict[str, str]:
@@ -142,15 +161,19 @@ def judge(frozen: Frozen, found: SetHashes, versions: dict[str, str]) -> Verdict
 def write_card(
     folder: Path, recipe: SetRecipe, found: SetHashes, verdict: Verdict | None
 ) -> dict[str, Any]:
-    """Write ``card.json`` into a set's folder and return what it says: no times and no paths."""
+    """Write ``card.json`` into a set's folder and return what it says: no times and no paths.
+
+    A hash of pixels that was not taken is left out.
+    """
     frozen = recipe.frozen
+    hashes = {name: value for name, value in asdict(found).items() if value != ""}
     card: dict[str, Any] = {
         "name": recipe.name,
         "about": recipe.about,
         "engine": recipe.engine,
         "count": recipe.count,
         "seed": recipe.seed,
-        **asdict(found),
+        **hashes,
         "frozen": "not a frozen set" if verdict is None else verdict.message,
         "versions": pixel_versions(recipe.engine),
         "fonts": {} if frozen is None else {n: asdict(font) for n, font in frozen.fonts.items()},

@@ -78,7 +78,7 @@ class SetHashes:
     Args:
         samples: how many.
         text_sha256: over ids, targets and messages.
-        pixels_sha256: over ids and decoded pictures.
+        pixels_sha256: over ids and decoded pictures; empty where nobody looked at them.
     """
 
     samples: int

@@ -182,13 +182,25 @@ def read_samples(path: Path) -> Iterator[Sample]:
     Raises:
         InputError: the file is missing, is not Parquet or has other columns.
     """
+    yield from map(sample_from_row, read_rows(path))
+
+
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file of samples as plain Python values, one row group in memory.
+
+    Args:
+        path: the Parquet file.
+        columns: the only ones to be read; None: all.
+
+    Raises:
+        InputError: the file is missing, is not Parquet or has other columns.
+    """
     pa, pq = require("pyarrow", extra="data"), require("pyarrow.parquet", extra="data")
     try:
         with pq.ParquetFile(path) as file:
             check_columns(file.schema_arrow, path)
             for group in range(file.num_row_groups):
-                for row in file.read_row_group(group).to_pylist():
-                    yield sample_from_row(row)
+                yield from file.read_row_group(group, columns=columns).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet ({error})") from error
 

@@ -2,6 +2,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 from PIL import Image, ImageFont
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from vary.cli.data import ENGINES, DataCommands
 from vary.cli.main import app
+from vary.data.frozen import hash_set
 from vary.data.pool import make_in_processes
 
 LINES = ["A short paragraph for the first page.", "Another one, as plain as the first was."] * 20
@@ -234,9 +236,9 @@ def recipe(sources, tmp_path):
     return write
 
 
-def frozen_lines(card, **changes):
-    """Return the lines of a recipe that freeze a set with this card."""
-    known = {name: card[name] for name in ("samples", "text_sha256", "pixels_sha256")} | changes
+def frozen_lines(card, folder, **changes):
+    """Return the lines of a recipe that freeze a set with this card and its folder's hashes."""
+    known = asdict(hash_set(folder)) | changes
     frozen = {"whole": known, "first": known, "versions": card["versions"]}
     return f"frozen: {json.dumps(frozen)}\n"
 
@@ -248,7 +250,8 @@ def test_a_recipe_makes_a_set_with_a_card(run, recipe, tmp_path):
     card = json.loads((tmp_path / "set" / "card.json").read_text(encoding="utf-8"))
     assert (card["name"], card["engine"], card["samples"]) == ("slides", "page", 3)
     assert card["sources"] == [{"what": "plain lines", "origin": "this test", "licence": "CC0-1.0"}]
-    assert card["text_sha256"] in result.output
+    assert card["text_sha256"] == hash_set(tmp_path / "set").text_sha256
+    assert card["text_sha256"] in result.output and "pixels_sha256" not in card
     assert str(tmp_path) not in json.dumps(card)
     assert run("verify", tmp_path / "set").exit_code == 0
 
@@ -256,24 +259,27 @@ def test_a_recipe_makes_a_set_with_a_card(run, recipe, tmp_path):
 def test_the_frozen_set_is_told_from_others(run, recipe, tmp_path):
     run("make", recipe(), "--out", tmp_path / "set")
     card = json.loads((tmp_path / "set" / "card.json").read_text(encoding="utf-8"))
-    path = recipe(frozen_lines(card))
+    path = recipe(frozen_lines(card, tmp_path / "set"))
     result = run("make", path, "--out", tmp_path / "two", "--workers", 2, "--check")
     assert result.exit_code == 0, result.output
     assert "frozen set, as published" in result.output
+    published = json.loads((tmp_path / "two" / "card.json").read_text(encoding="utf-8"))
+    assert published["pixels_sha256"] == hash_set(tmp_path / "two").pixels_sha256
 
-    path = recipe(frozen_lines(card, pixels_sha256="0"))
+    path = recipe(frozen_lines(card, tmp_path / "two", pixels_sha256="0"))
     result = run("make", path, "--out", tmp_path / "set")
     assert (result.exit_code, "but not its pixels" in result.output) == (0, True)
     assert run("make", path, "--out", tmp_path / "set", "--check").exit_code == 1
 
-    path = recipe(frozen_lines(card, text_sha256="0"))
+    path = recipe(frozen_lines(card, tmp_path / "two", text_sha256="0"))
     result = run("make", path, "--out", tmp_path / "set")
     assert (result.exit_code, "another test" in result.output) == (1, True)
 
 
 def test_a_changed_set_is_no_frozen_one(run, recipe, tmp_path):
-    same = {"samples": 3, "text_sha256": "0", "pixels_sha256": "0", "versions": {}}
-    path = recipe(frozen_lines(same))
+    known = {"samples": 3, "text_sha256": "0", "pixels_sha256": "0"}
+    frozen = {"whole": known, "first": known, "versions": {}}
+    path = recipe(f"frozen: {json.dumps(frozen)}\n")
     result = run("make", path, "count=1", "--out", tmp_path / "set")
     assert (result.exit_code, "1 samples" in result.output) == (0, True)
     card = json.loads((tmp_path / "set" / "card.json").read_text(encoding="utf-8"))

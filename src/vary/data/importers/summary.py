@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from vary.data.manifest import read_manifest, replace_file
+from vary.data.schema import read_rows
 from vary.data.shards import read_rejects
-from vary.extras import require
 
 SUMMARY_NAME = "import.json"
 # Of each kind of trouble so many examples are named; `rejects.jsonl` has them all.
@@ -99,13 +99,11 @@ def iterate_meta(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield `meta` of all samples of a set; pictures are not read.
 
     Raises:
-        InputError: there is no set.
+        InputError: there is no set, or one of its shards cannot be read.
     """
-    pq = require("pyarrow.parquet", extra="data")
     for record in read_manifest(folder).shards:
-        with pq.ParquetFile(folder / record.name) as file:
-            for batch in file.iter_batches(1024, columns=["meta"]):
-                yield from map(json.loads, batch.column(0).to_pylist())
+        for row in read_rows(folder / record.name, ("meta",)):
+            yield json.loads(row["meta"])
 
 
 def _examples(folder: Path) -> dict[str, list[str]]:
