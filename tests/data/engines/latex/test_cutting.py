@@ -1,13 +1,22 @@
 """Sources cut into blocks."""
 
 import os
+import random
+from itertools import takewhile
 
 import pytest
 
 from vary.data.engines.latex.cutting import cut_source, read_definitions
 from vary.data.engines.latex.pieces import Block, Run
 from vary.data.engines.latex.running_text import Script, read_runs
-from vary.data.engines.latex.sources import SourceLibrary, decode
+from vary.data.engines.latex.sources import (
+    Choice,
+    Nearest,
+    Shelves,
+    SourceLibrary,
+    by_command,
+    decode,
+)
 from vary.data.engines.latex.tokens import UnusableError, read_tokens
 from vary.errors import InputError
 
@@ -144,6 +153,61 @@ def test_malformed_sources_end(text):
     assert all(isinstance(block, Block) for block in cut(text).blocks)
 
 
-def test_spaces_that_xetex_does_not_set_are_not_in_chinese_text():
-    runs = read_runs(read_tokens("标题页， 有 “词” 与 word 及 $x$ 不一"), Script("zh"))
-    assert [run.content for run in runs] == ["标题页，有“词”与 word 及 ", "x", " 不一"]
+@pytest.mark.parametrize(
+    ("source", "contents"),
+    [
+        ("标题页， 有 “词” 与 word 及 $x$ 不一", ["标题页，有“词”与word及", "x", "不一"]),
+        (r"中 \textbf{a b} 中\emph{文 }字 第 3 章", ["中", "a b", "中", "文", "字第3章"]),
+        ("（ a ） b， the dogs’ tail — a “q” c $x$ $y$ 中",  # what is seen stays
+         ["（a）b，the dogs’ tail —a “q”c ", "x", " ", "y", "中"]),
+    ],
+)  # fmt: skip
+def test_spaces_that_xetex_does_not_set_are_not_in_chinese_text(source, contents):
+    runs = read_runs(read_tokens(source), Script("zh"))
+    assert [run.content for run in runs] == contents
+
+
+def test_spaces_stay_in_english():
+    assert read_runs(read_tokens("a “q” b"), Script("en"))[0].content == "a “q” b"
+
+
+def test_a_large_folder_is_read_in_parts(tmp_path, monkeypatch):
+    for number in range(12):
+        text = rf"\newcommand{{\who}}{{Ada {number}}}" if number % 2 else ""
+        (tmp_path / f"{number:02}.tex").write_text(f"{text} Written by \\who{{}} alone.\n")
+    whole = Shelves(tmp_path, Choice("en"))
+    assert len(whole) == 1
+    assert len(whole.hashes()) == 12
+    monkeypatch.setattr("vary.data.engines.latex.sources.WHOLE_BYTES", 100)
+    monkeypatch.setattr("vary.data.engines.latex.sources.SHELF_BYTES", 120)
+    shelves = Shelves(tmp_path, Choice("en", exclude=("0[0-6].tex",)))
+    libraries = [shelves.library(number) for number in range(len(shelves))]
+    names = [source.name for library in libraries for source in library.sources]
+    assert names == ["07.tex", "08.tex", "09.tex", "10.tex", "11.tex"]
+    assert 1 < len(libraries) < 5
+    assert sorted(map(shelves.number_of, range(len(shelves)))) == list(range(len(shelves)))
+    before = shelves.hashes()
+    assert len(before) == 1
+    (tmp_path / "11.tex").write_text("Written by nobody.")
+    assert Shelves(tmp_path, Choice("en", exclude=("0[0-6].tex",))).hashes() != before
+    with pytest.raises(InputError, match="nothing to set"):
+        Shelves(tmp_path, Choice("en", include=("x*",)))
+
+
+def test_the_nearest_of_many_files_gives_a_macro():
+    """As of a search through all files, by the start that paths share, then by their order."""
+    rng = random.Random(1)
+    names = sorted({"".join(rng.choices("ab/", k=rng.randint(1, 6))) for _ in range(60)})
+    defining = rng.sample(names, 25)
+    meanings = by_command({name: {"\\who": name, "\\sin": name} for name in defining})
+    for name in names:
+        found = Nearest(name, meanings, kept_alone=frozenset({"sin"}))
+
+        def nearness(other, name=name):
+            pairs = zip(name, other, strict=False)
+            return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs))), other
+
+        nearest = max(defining, key=nearness)
+        assert found["\\who"] == (name if name in defining else nearest)
+        assert ("\\sin" in found) == (name in defining)
+        assert "\\other" not in found

@@ -20,6 +20,11 @@ from vary.data.engines.latex.tokens import UnusableError, read_tokens
          r"\tilde{\mathrm{Vx}}+x^{\mathbf{T}}+\sqrt[3]{\mathbf{y}}"),
         (r"\mathbb{1} \mathcal{Mod} \mathscr{XY}",  # their fonts have capitals alone
          r"\mathbf{1}\mathit{Mod}\mathscr{XY}"),
+        (r"\alpha\sin{A} + \log{2x} + \frac\sin{A} + \sqrt x{y}",  # braces that say nothing
+         r"\alpha\sin A+\log{2x}+\frac\sin{A}+\sqrt xy"),
+        (r"\begin{cases} a \\ b \\ \end{cases} \begin{aligned} c \\ d \\[2pt] \end{aligned}",
+         r"\begin{cases}a\\b\end{cases}\begin{aligned}c\\d\end{aligned}"),
+        (r"\begin{array}{c} a \\ \hline \end{array}", r"\begin{array}{c}a\\\hline\end{array}"),
         (r"x \label{eq:a} \nonumber", "x"),
         (r"\mbox{if } x > 0", r"\text{if }x>0"),
         (r"\text{for $n$ even}", r"\text{for $n$ even}"),

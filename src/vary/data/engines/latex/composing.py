@@ -1,14 +1,14 @@
 """Which blocks come on a page: stretches of sources, with plain text and tables between."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vary.data.corpus import Paragraph
 from vary.data.engines.base import Reject
 from vary.data.engines.latex.pieces import Block, Run
-from vary.data.engines.latex.running_text import Script
+from vary.data.engines.latex.running_text import Script, without_unseen_spaces
 
 # Of paragraphs of plain text that are put between; longer ones would crowd out the rest.
 _MAX_PARAGRAPH = 900
@@ -162,8 +162,15 @@ def _plain(paragraph: Paragraph) -> Block:
 
 def usable_paragraphs(paragraphs: Sequence[Paragraph], script: Script) -> tuple[Paragraph, ...]:
     """Return paragraphs that can be set in a language's fonts and are not too long."""
-    return tuple(
+    usable = (
         paragraph
         for paragraph in paragraphs
         if len(paragraph.text) <= _MAX_PARAGRAPH and all(map(script.allows, paragraph.text))
+    )
+    if script.language != "zh":
+        return tuple(usable)
+    return tuple(
+        replace(paragraph, text="".join(run.content for run in without_unseen_spaces((run,))))
+        for paragraph in usable
+        for run in (Run("text", paragraph.text),)
     )

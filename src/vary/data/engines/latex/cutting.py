@@ -179,7 +179,7 @@ def cut_source(
         theorems: environments of theorems -> printed name, besides the usual ones.
         script: what may stand on pages of this language.
     """
-    cutter = _Cutter(macros, {**THEOREMS, **theorems}, script)
+    cutter = _Cutter(macros, theorems, script)
     cutter.cut(tokens)
     return cutter.result
 
@@ -277,9 +277,9 @@ class _Cutter:
         if LISTS.get(name):
             reader.optional()
             self._lists.append(_List(LISTS[name], len(self._lists) + 1))
-        elif name in self._theorems:
+        elif name in self._theorems or name in THEOREMS:
             note = reader.optional()
-            self._theorem = self._theorems[name]
+            self._theorem = self._theorems.get(name) or THEOREMS[name]
             if note:
                 self._pending += ["(", *note, ")", " "]
         elif name in KNOWN_ENVIRONMENTS:

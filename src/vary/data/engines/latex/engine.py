@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ import numpy as np
 import pypdfium2
 from PIL import Image, ImageChops
 
-from vary.data.corpus import TextCorpus
+from vary.data.corpus import Paragraph, TextCorpus
 from vary.data.engines.base import Reject
 from vary.data.engines.latex.composing import (
     MIN_DISPLAYS,
@@ -23,7 +24,7 @@ from vary.data.engines.latex.composing import (
 from vary.data.engines.latex.pages import page_target, place_atoms, read_marks, squeeze
 from vary.data.engines.latex.pieces import Block
 from vary.data.engines.latex.running_text import Script
-from vary.data.engines.latex.sources import SourceLibrary
+from vary.data.engines.latex.sources import Choice, Shelves
 from vary.data.engines.latex.templates import (
     TEX_FILES,
     TEX_FILES_ZH,
@@ -50,6 +51,8 @@ CHINESE_FAMILIES = (
 _FILL = {"page": (0.5, 2.1), "formulas": (0.6, 1.6), "tables": (0.35, 1.3)}
 _MIN_CHARS = {"page": 80, "formulas": 80, "tables": 60, "table": 8}
 _MOST_OVERFULL_PT = 9.0
+# Samples from one part of a large folder: as many as a shard has in the recipes.
+_TURN = 128
 
 
 @dataclass(frozen=True)
@@ -121,12 +124,12 @@ class LatexEngine:
 
     Args:
         config: what to make.
-        library: the sources, cut into blocks.
+        shelves: the sources.
         corpus: plain text to put between; None for none.
         fonts: Chinese fonts; None where the language needs none.
 
     Raises:
-        VaryError: TeX is not installed, or there is less material than passages.
+        VaryError: TeX is not installed, or there is less material than passages, or too much.
     """
 
     name = "latex"
@@ -134,26 +137,31 @@ class LatexEngine:
     def __init__(
         self,
         config: LatexConfig,
-        library: SourceLibrary,
+        shelves: Shelves,
         corpus: TextCorpus | None,
         fonts: FontLibrary | None,
     ) -> None:
         self.options = config
-        self.library = library
+        self._shelves = shelves
         self._fonts = fonts
         self._tex = Tex(config.language, Limits(config.seconds, config.memory_mib))
         self._templates = find_templates(config.templates, config.exclude_templates)
-        blocks = [block for source in library.sources for block in source.blocks]
         script = Script(config.language)
-        self._material = Material(
-            tuple(block for block in blocks if block.table is None),
-            tuple(block for block in blocks if block.table is not None),
-            usable_paragraphs(corpus.paragraphs, script) if corpus else (),
-        )
-        self._text_sha256 = _paragraphs_sha256(self._material)
-        if config.passages and len(self._material.blocks) < config.passages:
+        self._paragraphs = usable_paragraphs(corpus.paragraphs, script) if corpus else ()
+        self._material: tuple[int, Material] | None = None
+        if config.passages:
+            self._check_passages(config.passages)
+
+    def _check_passages(self, passages: int) -> None:
+        if len(self._shelves) > 1:
             raise VaryError(
-                f"passages {config.passages}: {config.sources} has {len(self._material.blocks)} "
+                f"passages {passages}: {self.options.sources} is too large to be cut into "
+                "passages; leave passages out, or take fewer files with include_sources"
+            )
+        blocks = len(self._material_for(0).blocks)
+        if blocks < passages:
+            raise VaryError(
+                f"passages {passages}: {self.options.sources} has {blocks} "
                 "blocks; give fewer passages or more sources"
             )
 
@@ -164,8 +172,8 @@ class LatexEngine:
         names = TEX_FILES + (TEX_FILES_ZH if self.options.language == "zh" else ())
         return {
             **options,
-            "sources": self.library.hashes(),
-            "text": self._text_sha256,
+            "sources": self._shelves.hashes(),
+            "text": _paragraphs_sha256(self._paragraphs),
             "fonts": self._fonts.hashes() if self._fonts else {},
             "tex": program_version(self._tex.program),
             "tex_files": files_sha256(self._tex.program, names),
@@ -239,7 +247,22 @@ class LatexEngine:
 
     def _part(self, index: int) -> Material:
         passages = self.options.passages
-        return self._material.passage(index % passages, passages) if passages else self._material
+        material = self._material_for(index)
+        return material.passage(index % passages, passages) if passages else material
+
+    def _material_for(self, index: int) -> Material:
+        """Return what a sample is drawn from: all, or a part of a large folder."""
+        number = self._shelves.number_of(index // _TURN)
+        if self._material is None or self._material[0] != number:
+            sources = self._shelves.library(number).sources
+            blocks = [block for source in sources for block in source.blocks]
+            material = Material(
+                tuple(block for block in blocks if block.table is None),
+                tuple(block for block in blocks if block.table is not None),
+                self._paragraphs,
+            )
+            self._material = (number, material)
+        return self._material[1]
 
     def _document(self, index: int) -> dict[str, str]:
         """Return the passage that a sample is made of, as evaluation resamples by documents."""
@@ -292,9 +315,8 @@ def build_latex_engine(config: LatexConfig) -> LatexEngine:
         VaryError: TeX is not installed; the packages are named.
     """
     Tex(config.language)  # before the sources are read, which takes long
-    library = SourceLibrary.from_folder(
-        config.sources, config.language, config.include_sources, config.exclude_sources
-    )
+    choice = Choice(config.language, config.include_sources, config.exclude_sources)
+    shelves = Shelves(config.sources, choice)
     corpus = None
     if config.text is not None:
         corpus = TextCorpus.from_folder(config.text, config.include_text, config.exclude_text)
@@ -307,7 +329,7 @@ def build_latex_engine(config: LatexConfig) -> LatexEngine:
             face for face in fonts.faces if face.style in {"Regular", "Book", "Light", "Medium"}
         ]
         fonts = FontLibrary(plain or fonts.faces)
-    return LatexEngine(config, library, corpus, fonts)
+    return LatexEngine(config, shelves, corpus, fonts)
 
 
 def _choose_page(
@@ -371,11 +393,11 @@ def _head_text(blocks: list[Block]) -> str:
     return ""
 
 
-def _paragraphs_sha256(material: Material) -> str:
-    if not material.paragraphs:
+def _paragraphs_sha256(paragraphs: Sequence[Paragraph]) -> str:
+    if not paragraphs:
         return ""
     digest = hashlib.sha256()
-    for paragraph in material.paragraphs:
+    for paragraph in paragraphs:
         digest.update(f"{paragraph.source}\t{paragraph.text}\n".encode())
     return digest.hexdigest()
 

@@ -109,7 +109,7 @@ def _without_idle_braces(tokens: Sequence[str]) -> list[str]:
     out: list[str] = []
     dropped: set[int] = set()
     for place, token in enumerate(tokens):
-        if place in dropped:
+        if place in dropped or _ends_last_row(tokens, place):
             continue
         end = _end_of_idle_braces(tokens, place, out) if token == "{" else 0
         if end:
@@ -119,12 +119,18 @@ def _without_idle_braces(tokens: Sequence[str]) -> list[str]:
     return out
 
 
+def _ends_last_row(tokens: Sequence[str], place: int) -> bool:
+    r"""Return whether a token is a `\\\\` behind which its environment ends."""
+    following = tokens[place + 1] if place + 1 < len(tokens) else ""
+    return tokens[place] == "\\\\" and following.startswith("\\end{")
+
+
 def _end_of_idle_braces(tokens: Sequence[str], start: int, before: Sequence[str]) -> int:
     """Return where braces end that say nothing, 0 for others."""
-    follows_letter = bool(before) and before[-1].isalnum()
+    follows_letter = bool(before) and (before[-1].isalnum() or before[-1][1:] in _FUNCTIONS)
     if before and not follows_letter and before[-1] not in _BEFORE_BRACES:
         return 0
-    if follows_letter and len(before) > 1 and before[-2][0] == "\\":
+    if len(before) > 1 and before[-2][1:] in _TWO_ARGUMENTS:
         return 0  # \frac 1{x}
     first = tokens[start + 1] if start + 1 < len(tokens) else ""
     if first == "}":
@@ -393,6 +399,14 @@ _WITH_ARGUMENT = _ALPHABETS | name_set(
 # Alphabets of capitals. For small letters and digits their fonts have other signs, which TeX sets
 # without a word: \mathbb{1} is a small bar.
 _CAPITALS = {"mathbb": "mathbf", "mathcal": "mathit", "mathscr": "mathit"}
+# Names set upright that take no argument, whatever stands behind them in braces.
+_FUNCTIONS = name_set(
+    """
+    arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf
+    limsup ln log max min Pr sec sin sinh sup tan tanh
+    """
+)
+_TWO_ARGUMENTS = name_set("frac dfrac tfrac cfrac binom dbinom tbinom overset underset stackrel")
 # Behind these a brace is no argument.
 _BEFORE_BRACES = frozenset({"{", "&", "\\\\", *"([,=+-<>|:;/.*!"})
 # Commands of TeX that take something else than a group.

@@ -21,9 +21,15 @@ from vary.data.engines.latex.pieces import Run, Style
 from vary.data.engines.latex.tokens import PAR, VERB, TokenReader, UnusableError
 
 _LIGATURES = (("---", "—"), ("--", "–"), ("``", "“"), ("''", "”"), ("`", "‘"), ("'", "’"))
-# XeTeX sets no space between two Chinese characters, or signs of their width.
-_WIDE = "\u4e00-\u9fff\u3000-\u301f\uff01-\uff60“”‘’…—"
-_UNSEEN_SPACE = re.compile(f"(?<=[{_WIDE}]) +(?=[{_WIDE}])")
+# XeTeX sets no space between two Chinese characters, or signs of their width, and the same gap
+# between these and Latin whether there is a space in the source or not. Signs that are Chinese and
+# Latin ones swallow a space behind them only.
+_CHINESE = "\u4e00-\u9fff\u3000-\u301f\uff01-\uff60"
+_BOTH = "“”‘’…—"
+_UNSEEN_SPACE = re.compile(
+    f"(?<=[{_CHINESE}]) +| +(?=[{_CHINESE}])|(?<=[{_BOTH}]) +(?=[{_BOTH}])|(?<=[“”‘…—]) +"
+)
+_FORMULA = "\0"
 _STYLES: dict[str, Style] = {"bold": "bold", "italic": "italic", "code": "code"}
 
 
@@ -79,9 +85,36 @@ def read_runs(tokens: Sequence[str], script: Script) -> tuple[Run, ...]:
     reader = _RunReader(script)
     reader.read(tokens, "")
     runs = tidy(reader.runs)
-    if script.language != "zh":
-        return runs
-    return tuple(Run(run.kind, _UNSEEN_SPACE.sub("", run.content), run.style) for run in runs)
+    return without_unseen_spaces(runs) if script.language == "zh" else runs
+
+
+def without_unseen_spaces(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Return Chinese text without the spaces that make no difference to what XeTeX prints.
+
+    Those at Chinese characters are none, also between them and Latin words or formulas: the gap
+    there is XeTeX's own.
+    """
+    # One character for each formula, so that what stands around it is seen too.
+    parts = [run.content if run.kind == "text" else _FORMULA for run in runs]
+    whole = "".join(parts)
+    unseen = {
+        place
+        for found in _UNSEEN_SPACE.finditer(whole)
+        for place in range(found.start(), found.end())
+    }
+    kept, first = [], 0
+    for run, part in zip(runs, parts, strict=True):
+        if run.kind == "text":
+            text = "".join(
+                character
+                for place, character in enumerate(part, start=first)
+                if place not in unseen
+            )
+            run = Run("text", text, run.style)  # noqa: PLW2901 - the same run, without spaces
+        if run.content:
+            kept.append(run)
+        first += len(part)
+    return tuple(kept)
 
 
 def tidy(runs: Sequence[Run]) -> tuple[Run, ...]:

@@ -25,11 +25,14 @@ _ESCAPES = {
     "|": r"\textbar{}", "°": r"\textdegree{}", "µ": r"\textmu{}", "·": r"\textperiodcentered{}",
     "™": r"\texttrademark{}", "®": r"\textregistered{}", "±": r"\textpm{}", "×": r"\texttimes{}",
     "†": r"\textdagger{}", "‡": r"\textdaggerdbl{}", "€": r"\texteuro{}", "\xad": "",
-    '"': r"\textquotedbl{}",
+    '"': r"\textquotedbl{}", "\u2002": r"\enspace{}",
 }  # fmt: skip
 _CODE_ESCAPES = {"'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": "-{}"}
 _FONTS = {"bold": r"\textbf", "italic": r"\emph", "code": r"\texttt"}
 _APOSTROPHE = re.compile("(?<=[A-Za-z])’(?=[A-Za-z ])")
+# What stands behind numbers of headings, theorems and tables in Chinese, where XeTeX would print no
+# space or one like that between any Chinese and Latin.
+_SEEN_GAP = "\u2002"
 # A cell with more characters is set as a paragraph.
 _WIDE_CELL = 34
 
@@ -114,6 +117,7 @@ class _Writer:
         self.atoms: list[Atom] = []
         self.blocks: list[Placed] = []
         self._template, self._look, self._language = template, look, language
+        self._gap = _SEEN_GAP if language == "zh" else " "
         self._sections = [look.first_number, 0, 0, 0]
         self._equation = look.first_number + 2
         self._tables = look.first_number - 1
@@ -126,7 +130,7 @@ class _Writer:
             self._items = {}
         if block.kind == "heading":
             number = self._section_number(block.level)
-            runs = ((Run("text", f"{number} "),) if number else ()) + block.runs
+            runs = ((Run("text", number + self._gap),) if number else ()) + block.runs
             text = self._begin_block("heading", block.level, "", runs)
             self.lines.append(f"\\VH{{{block.level}}}{{{text}}}\n")
         elif block.kind == "item":
@@ -157,10 +161,11 @@ class _Writer:
         chinese = self._language == "zh"
         title = THEOREMS_ZH.get(title, title) if chinese else title
         if title in {"Proof", "证明", "Solution", "解"}:
-            return (Run("text", f"{title}.", "italic"), Run("text", " "))
+            return (Run("text", f"{title}.", "italic"), Run("text", self._gap))
         self._theorems += 1
         number = f"{self._look.first_number}.{self._theorems}"
-        return (Run("text", f"{title} {number}.", "bold"), Run("text", " "))
+        space = "" if chinese else " "
+        return (Run("text", f"{title}{space}{number}.", "bold"), Run("text", self._gap))
 
     def _write_item(self, block: Block) -> None:
         label, printed = block.label, block.label
@@ -203,9 +208,8 @@ class _Writer:
 
     def _caption(self, caption: Iterable[Run]) -> str:
         self._tables += 1
-        word = "表" if self._language == "zh" else "Table"
-        colon = " " if self._language == "zh" else ": "
-        head = Run("text", f"{word} {self._tables}{colon}")
+        word = f"表{self._tables}" if self._language == "zh" else f"Table {self._tables}:"
+        head = Run("text", word + self._gap)
         text = self._begin_block("caption", 0, "", (head, *caption))
         return f"{{\\small {text}\\par}}"
 
@@ -283,9 +287,10 @@ class _Writer:
         def close() -> None:
             if stretch:
                 segments = tuple((run.content, run.style) for run in stretch)
+                printed = tuple((text.replace(_SEEN_GAP, " "), style) for text, style in segments)
                 if len(self.atoms) > first and self.atoms[-1].kind == "display":
                     out.append(f"\\V{{{len(self.atoms)}s}}")  # it may begin on the next page
-                self.atoms.append(Atom(block, "text", segments))
+                self.atoms.append(Atom(block, "text", printed))
                 out.extend(_styled(text, style) for text, style in segments)
                 stretch.clear()
 
