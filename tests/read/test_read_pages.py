@@ -15,7 +15,9 @@ def benchmark_script():
     path = Path(__file__).parents[2] / "benchmarks" / "read_pages.py"
     spec = importlib.util.spec_from_file_location("read_pages", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(path.parent)  # as for a script
+        spec.loader.exec_module(module)
     return module
 
 

@@ -279,20 +279,23 @@ def test_pages_of_dirt_are_drafted_before_they_are_read(page, recognizer):
         drafted.extend(strips)
         found = [recognizer.answer(strip) for strip in strips]
         for strip, answer in zip(strips, found, strict=True):
+            answer.confidence = 0.9
             if strip.shape[1] < 100:
                 answer.text = "@"
         return found
 
     recognizer.draft = draft
     (result,) = Reader(recognizer, min_confidence=0.3).read(dirty)
-    assert len(drafted) == len(result.lines) > 20
+    # All tiles are drafted, and before them four of the page and of its other sides.
+    assert len(drafted) > len(result.lines) > 20
     assert len(recognizer.strips) == 3
     assert [line.text for line in result.lines if line.text] == expected_texts(page, recognizer)
-    assert result.reason == f"{len(drafted) - 3} marks that are no text"
+    assert result.reason == f"{len(result.lines) - 3} marks that are no text"
     recognizer.strips.clear()
     drafted.clear()
     (clean,) = Reader(recognizer, min_confidence=0.3).read(page)
-    assert (len(recognizer.strips), drafted) == (3, [])
+    assert len(recognizer.strips) == 3
+    assert 0 < len(drafted) <= 3  # to see that it is upright
     assert clean.text.split() == result.text.split()
 
 

@@ -17,6 +17,7 @@ from vary.model.tokenizer import END, IMAGE, PAD, train_tokenizer
 from vary.read.recognizer import (
     Answer,
     StripRecognizer,
+    is_illegible,
     judge,
     load_recognizer,
     mean_certainty,
@@ -66,6 +67,13 @@ def strips():
     rng = np.random.default_rng(0)
     widths = [40, 256, 130, 64, 200, 64, 300, 8]
     return [rng.integers(0, 256, (48, width)).astype(np.uint8) for width in widths]
+
+
+@pytest.fixture(autouse=True)
+def asked_always(monkeypatch):
+    """Ask the model about every draft: those of random weights are illegible."""
+    monkeypatch.setattr("vary.read.recognizer._LEGIBLE", 0.0)
+    monkeypatch.setattr("vary.read.recognizer._MANY_SIGNS", 10_000)
 
 
 @pytest.mark.parametrize("settings", [{}, {"answer_position": 128}], ids=["counted", "fixed"])
@@ -127,6 +135,42 @@ def test_the_draft_alone(make, strips, monkeypatch):
     assert [r.draft for r in drafts] == [r.draft for r in full] == [r.text for r in drafts]
     assert {(r.decoder, r.status) for r in drafts} == {("ctc", "ok")}
     assert all(0 <= r.confidence <= 1 for r in drafts)
+
+
+def test_the_model_is_not_asked_about_illegible_drafts(make, strips, monkeypatch):
+    recognizer = StripRecognizer(*make())
+    asked_all = recognizer.read(strips)
+    certainties = sorted(recognizer.draft([strip])[0].confidence for strip in strips)
+    monkeypatch.setattr("vary.read.recognizer._LEGIBLE", certainties[len(strips) // 2])
+    asked = []
+    answer = recognizer._answer
+    monkeypatch.setattr(
+        recognizer, "_answer", lambda *given: asked.extend(given[2]) or answer(*given)
+    )
+    found = recognizer.read(strips)
+    skipped = [r for r in found if r.fallback == "illegible"]
+    assert 0 < len(skipped) == len(strips) - len(asked) < len(strips)
+    assert all((r.text, r.decoder, r.written) == (r.draft, "ctc", "") for r in skipped)
+    for one, other in zip(found, asked_all, strict=True):
+        assert one.draft == other.draft
+        assert one.fallback == "illegible" or one.text == other.text
+
+
+@pytest.mark.parametrize(
+    ("draft", "certainty", "expected"),
+    [
+        ("a line of text", 0.6, False),
+        ("a line of text", 0.4, True),
+        ("s s ( s @ s s s s", 0.9, True),
+        ("x + y = z", 0.9, False),
+        ("1 2 3 4 5 6 7 82", 0.9, False),
+        ("", 1.0, False),
+        (" ", 1.0, False),
+    ],
+)
+def test_what_is_illegible(monkeypatch, draft, certainty, expected):
+    monkeypatch.undo()
+    assert is_illegible(draft, [certainty] * len(draft)) is expected
 
 
 def test_reading_is_repeatable(make, strips):

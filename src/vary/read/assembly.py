@@ -27,6 +27,7 @@ _FALLBACKS = {
     "truncated": "without an end",
     "unlike": "unlike",
     "improbable": "less probable",
+    "illegible": "illegible",
 }
 
 

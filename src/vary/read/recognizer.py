@@ -19,6 +19,7 @@ from vary.model.inspection import checkpoint_info
 from vary.model.limits import max_answer_tokens
 from vary.model.modeling import EncodedImages
 from vary.read.loops import cut_loop
+from vary.read.marks import SeenLine
 from vary.read.page_recognizer import PageRecognizer
 from vary.read.scoring import ctc_log_probabilities, score_texts, select_images
 from vary.vocabulary.ctc import decode_greedy
@@ -27,7 +28,10 @@ _PROCESSOR_FILE = "processor_config.json"
 # Below this likeness of the model's text and the vocabulary's draft one of them has lost the line.
 _MIN_LIKENESS = 0.6
 # Why the draft stands for a line although the model was asked; empty where its text was taken.
-Fallback = Literal["", "loop", "truncated", "unlike", "improbable"]
+Fallback = Literal["", "loop", "truncated", "unlike", "improbable", "illegible"]
+# The model is not asked about a draft as uncertain as that, or of so many signs without a word.
+_LEGIBLE = 0.5
+_MANY_SIGNS = 8
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class Recognition:
         draft: the CTC head's text.
         written: the language model's text as it came, taken or not; empty if it was not asked.
         fallback: what was wrong with it where it was not taken: it repeats itself, has no end,
-            is unlike the draft, or less probable than it.
+            is unlike the draft, or less probable than it. Or the draft is illegible, and the model
+            was not asked.
     """
 
     text: str
@@ -128,11 +133,21 @@ class StripRecognizer:
         if self.decoder == "ctc":
             return self.draft(strips)
         encoded, sizes, drafts = self._see(strips)
-        answers = self._answer(encoded, sizes, [text for text, _, _ in drafts])
-        return [
-            judge(answer, draft, certainties)
-            for answer, (draft, _, certainties) in zip(answers, drafts, strict=True)
-        ]
+        found = {
+            place: Recognition(
+                text, "ctc", mean_certainty(certainties), "ok", text, fallback="illegible"
+            )
+            for place, (text, _, certainties) in enumerate(drafts)
+            if is_illegible(text, certainties)
+        }
+        asked = [place for place in range(len(drafts)) if place not in found]
+        if asked:
+            part = select_images(encoded, asked) if found else encoded
+            texts = [drafts[place][0] for place in asked]
+            for place, answer in zip(asked, self._answer(part, sizes[asked], texts), strict=True):
+                draft, _, certainties = drafts[place]
+                found[place] = judge(answer, draft, certainties)
+        return [found[place] for place in range(len(drafts))]
 
     @torch.inference_mode()
     def draft(self, strips: Sequence[np.ndarray]) -> list[Recognition]:
@@ -231,6 +246,21 @@ def judge(answer: Answer, draft: str, certainties: Sequence[float]) -> Recogniti
     # The draft stands for the line: what the model lost, the reader has not.
     agreement = likeness if fallback == "improbable" else 0.5
     return Recognition(draft, "ctc", certainty * agreement, "ok", draft, text, fallback)
+
+
+def is_illegible(draft: str, certainties: Sequence[float]) -> bool:
+    """Whether a draft says that there is no line of text to write: dirt, or rows of dots.
+
+    Args:
+        draft: the CTC head's text.
+        certainties: probability of each of its characters.
+    """
+    if not draft.strip():
+        return False
+    certainty = mean_certainty(certainties)
+    signs = len("".join(draft.split()))
+    wordless = signs >= _MANY_SIGNS and not SeenLine(draft, certainty, 0).words
+    return certainty < _LEGIBLE or wordless
 
 
 def _find_fault(answer: Answer, draft: str, likeness: float) -> Fallback:

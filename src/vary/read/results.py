@@ -65,7 +65,9 @@ class PageResult:
         decoder: who wrote most of the characters, `lm` or `ctc`; None for a page without.
         seconds: spent on this page.
         size: width and height in pixels of the page as it was read; (0, 0) if it failed early.
-        angle_deg: skew that was taken out; the boxes refer to the page after that.
+        turned_deg: 90, 180 or 270 if the page lay on its side or upside down and was turned
+            counter-clockwise by that.
+        angle_deg: skew that was taken out; size and boxes refer to the page after both.
         lines: in reading order.
         draft: the page's text by the CTC head alone, in the form of `text`.
         written: the page's text by the language model alone, in the form of `text`; of a page read
@@ -84,6 +86,7 @@ class PageResult:
     decoder: str | None = None
     seconds: float = 0.0
     size: tuple[int, int] = (0, 0)
+    turned_deg: int = 0
     angle_deg: float = 0.0
     lines: tuple[LineResult, ...] = ()
     draft: str = ""
@@ -103,6 +106,7 @@ class PageResult:
             "decoders": dict(sorted(Counter(line.decoder for line in told).items())),
             "seconds": round(self.seconds, 3),
             "size": list(self.size),
+            "turned_deg": self.turned_deg,
             "angle_deg": round(self.angle_deg, 3),
             "lines": [_line_dict(line) for line in self.lines],
         }

@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from vary.read.assembly import assemble_page, assemble_whole_page
-from vary.read.cutting import CuttingConfig, PageLayout, Tile, cut_page, has_ink, tile_strip
+from vary.read.cutting import CuttingConfig, PageLayout, cut_page, has_ink, tile_strip
 from vary.read.marks import SeenLine, find_marks
 from vary.read.results import PageResult
+from vary.read.turning import has_narrow_tiles, turn_upright
 
 if TYPE_CHECKING:
     from vary.read.page_recognizer import PageReading, WholePageRecognizer
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 # Small pages share batches, but only so many wait: each holds its pixels (25 MB at most in grey).
 MAX_WAITING_PAGES = 4
-# A page of so many tiles, this share of them no wider than two of their heights, may be dirt: its
-# tiles are drafted before any is read. Of 66 pages of text none has that share, of images with
-# nothing but marks nearly all.
-DIRT_TILES = 10
-DIRT_SHARE = 0.5
 
 
 @dataclass
@@ -34,6 +30,7 @@ class Prepared:
         size: width and height in pixels.
         pieces: what the recognizer reads: strips, or the page itself; none of a page without ink.
         layout: the page as cut; None where it is read whole.
+        turned_deg: by how much the page was turned counter-clockwise to be upright.
         marks: tiles whose drafts show that they are no text, so that they are no pieces: index of
             the tile -> its draft.
     """
@@ -41,6 +38,7 @@ class Prepared:
     size: tuple[int, int]
     pieces: Sequence[Any]
     layout: PageLayout | None = None
+    turned_deg: int = 0
     marks: "dict[int, Recognition]" = field(default_factory=dict)
 
 
@@ -96,12 +94,15 @@ class LineByLine:
         return MAX_WAITING_PAGES
 
     def prepare(self, image: Image.Image) -> Prepared:
-        """Return the page's strips, without those that are marks for sure."""
+        """Return the page's strips, upright, without those that are marks for sure."""
         layout = cut_page(image, self.cutting)
-        strips = [tile_strip(layout, tile, self.cutting) for tile in layout.tiles]
         draft = getattr(self.recognizer, "draft", None)
-        if draft is None or not self.min_confidence or not _may_be_dirt(layout.tiles):
-            return Prepared(layout.size, strips, layout)
+        turned_deg = 0
+        if draft is not None:
+            layout, turned_deg = turn_upright(image, layout, draft, self.cutting)
+        strips = [tile_strip(layout, tile, self.cutting) for tile in layout.tiles]
+        if draft is None or not self.min_confidence or not has_narrow_tiles(layout.tiles):
+            return Prepared(layout.size, strips, layout, turned_deg)
         drafts = self._in_batches(strips, draft)
         seen = [
             SeenLine(draft.text, draft.confidence, tile.height)
@@ -109,7 +110,7 @@ class LineByLine:
         ]
         marks = {index: drafts[index] for index in find_marks(seen, self.min_confidence)}
         pieces = [strip for index, strip in enumerate(strips) if index not in marks]
-        return Prepared(layout.size, pieces, layout, marks)
+        return Prepared(layout.size, pieces, layout, turned_deg, marks)
 
     def read(self, pieces: Sequence[np.ndarray]) -> "list[Recognition]":
         """Return the recognitions of strips."""
@@ -138,13 +139,8 @@ class LineByLine:
         rest = iter(found)
         tiles = range(len(page.layout.tiles))
         all_found = [page.marks[i] if i in page.marks else next(rest) for i in tiles]
-        return assemble_page(head, page.layout, all_found, min_confidence=self.min_confidence)
-
-
-def _may_be_dirt(tiles: Sequence[Tile]) -> bool:
-    """Whether a page has many tiles and most of them hold a sign or two."""
-    narrow = sum(tile.ink[2] - tile.ink[0] < 2 * tile.height for tile in tiles)
-    return len(tiles) >= DIRT_TILES and narrow >= DIRT_SHARE * len(tiles)
+        result = assemble_page(head, page.layout, all_found, min_confidence=self.min_confidence)
+        return replace(result, turned_deg=page.turned_deg)
 
 
 @dataclass
