@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from vary.data.engines.base import Reject
-from vary.data.engines.pdf.checks import check_layer, check_text, ink_under, language_of
+from vary.data.engines.pdf.checks import (
+    check_layer,
+    check_text,
+    ink_under,
+    language_of,
+    seen_fragments,
+)
 from vary.data.engines.pdf.layer import Fragment, Piece, TextLayer
 
 GERMAN = "Der Hafen liegt nach Norden offen, und im Winter warten die Schiffe hinter der Mole."
@@ -67,3 +73,24 @@ def test_ink_is_seen_on_any_ground():
     grey[50:55, 40:50] = 33  # too faint to be read
     boxes = np.array([[5, 5, 8, 15], [30, 5, 45, 15], [10, 38, 20, 46], [38, 48, 52, 57]])
     assert ink_under(grey, boxes).tolist() == [True, False, True, False]
+
+
+def test_ink_is_seen_in_every_colour(config):
+    red = np.full((60, 60, 3), (255, 0, 0), np.uint8)
+    with pytest.raises(Reject, match="words without ink"):
+        seen_fragments(layer(characters=5), 1.0, red, config())
+    red[2:8, 5:45:3] = 0  # green tells nothing of black on red
+    fragments, boxes = seen_fragments(layer(characters=5), 1.0, red, config())
+    assert [part.pieces[0].text for part in fragments] == ["words"]
+    assert boxes.tolist() == [[0, 0, 50, 10]]
+
+
+def test_text_drawn_twice_counts_once(config):
+    grey = np.zeros((60, 60), np.uint8)
+    grey[::2] = 255
+    found = TextLayer(characters=1000)
+    for x, y in ((0, 0), (1, 1), (0, 20)):
+        piece = Piece("shadow", (x, y, x + 40, y + 10), False)
+        found.fragments.append(Fragment([piece], y + 8, 10, piece.box))
+    fragments, _ = seen_fragments(found, 1.0, grey, config())
+    assert [part.box[1] for part in fragments] == [0, 20]

@@ -14,6 +14,11 @@ from vary.data.engines.pdf.letters import count_cid, has_undecoded, is_cjk, norm
         ("e\u0301", "é"),
         ("co\u200boperate", "cooperate"),
         ("well\xad", "well-"),
+        ("o\u21b5-the-shelf", "off-the-shelf"),  # fonts whose glyphs have no names
+        ("di\u21b5erent", "different"),
+        ("Tradeo\u21b5", "Tradeoff"),
+        ("Enter\u21b5", "Enter\u21b5"),
+        ("\u21b5", "\u21b5"),
         ("plain", "plain"),
         # These look other than their plain forms.
         ("ＡＢ，", "ＡＢ，"),

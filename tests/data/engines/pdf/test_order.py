@@ -134,3 +134,15 @@ def test_characters_without_spaces_are_joined_without():
 @pytest.mark.parametrize("fragments", [[], [line("one", 50, 100)]])
 def test_nearly_empty_pages(fragments):
     assert [read.text for read in read_order(fragments)] == ["one"] * len(fragments)
+
+
+def test_a_table_is_no_columns_where_some_rows_are_empty():
+    rows = []
+    for row in range(8):
+        y = 100 + 15 * row
+        rows.append(line(f"r{row}", 50, y))
+        rows.append(line("bits", 90, y))
+        # Cells with lines of their own, between those of the other cells.
+        for part in range(2):
+            rows += [line("cell", 250, y + 7.5 * part), line("words of it", 300, y + 7.5 * part)]
+    assert firsts(rows)[::2] == names("r", 8)

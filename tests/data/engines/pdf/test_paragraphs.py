@@ -47,11 +47,11 @@ def test_an_indent_parts_paragraphs():
     page = [
         fragment("one line of text that is full", 100, right=FULL),
         fragment("and a second that is full too", 112, right=FULL),
-        fragment("indented words that go on", 124, x=65, right=FULL),
+        fragment("Indented words that go on", 124, x=65, right=FULL),
         fragment("in a line of their own here", 136, right=FULL),
     ]
     assert text_of(page, "paragraphs").count("\n\n") == 1
-    assert "too\n\nindented words that go on in a line" in text_of(page, "paragraphs")
+    assert "too\n\nIndented words that go on in a line" in text_of(page, "paragraphs")
 
 
 def test_a_line_that_was_ended_on_purpose_ends_its_paragraph():
@@ -85,6 +85,12 @@ def test_a_heading_of_another_size_stands_alone():
         ("a well-", "known fact", (), "a well-known fact"),
         ("a hot-", "dog here", ("hot-dog",), "a hot-dog here"),
         ("a cross-", "over here", ("crossover",), "a crossover here"),
+        ("this is ex-", "posed here", (), "this is exposed here"),
+        ("the so-", "lution", (), "the solution"),
+        ("the so-", "called end", (), "the so-called end"),
+        ("an easy-", "to-use tool", (), "an easy-to-use tool"),
+        ("the state-of-", "the-art", (), "the state-of-the-art"),
+        ("to-", "gether", (), "together"),
         ("Anglo-", "Saxon", (), "Anglo-Saxon"),
         ("COVID-", "19 cases", (), "COVID-19 cases"),
         ("one -", "two", (), "one - two"),
@@ -106,3 +112,73 @@ def test_a_word_on_the_page_decides_about_a_hyphen():
     ]
     assert "every data-base there" in text_of(page, "paragraphs")
     assert "data-\nbase" in text_of(page, "lines")
+
+
+def column(lines, x=50.0, y=160.0, width=158.0):
+    right = None if width is None else x + width
+    return [fragment(line, y + 12 * row, x=x, right=right) for row, line in enumerate(lines)]
+
+
+BODY = [
+    "and goes on with small letters",
+    "in lines that are full to the",
+    "edge of their column so that",
+    "nothing else tells where they",
+    "begin and where they have an",
+    "end that shows in the picture.",
+]
+
+
+def test_a_running_head_is_no_part_of_the_text_below():
+    page = [fragment("Names of the authors here", 130), *column(BODY, y=155)]
+    page.append(fragment("xii", 270, x=140))
+    assert text_of(page, "lines") == ("Names of the authors here\n\n" + "\n".join(BODY) + "\n\nxii")
+
+
+def test_a_paragraph_goes_on_in_the_next_column_where_its_line_was_full():
+    left = [*BODY[:5], "end that shows in the column"]
+    page = [*column(left), *column(BODY, x=240)]
+    assert "in the column\nand goes on" in text_of(page, "lines")
+    page[5] = fragment("short", 220)
+    assert "short\n\nand goes on" in text_of(page, "lines")
+
+
+def test_short_lines_follow_each_other_without_a_blank_line():
+    listing = ["for (;;) {", "wait();", "}"]
+    page = [*column(BODY), *column(listing, y=250, width=None), *column(BODY, y=310)]
+    text = text_of(page, "lines")
+    assert "picture.\n\nfor (;;) {\nwait();\n}\n\nand" in text
+
+
+def test_a_line_that_goes_on_with_a_sentence_hangs_and_is_no_paragraph():
+    page = [
+        fragment("Term is what it is called by", 100, right=FULL),
+        fragment("people who know of it", 112, x=65),
+        fragment("Word is what is said of it, as", 130, right=FULL),
+        fragment("well as of others", 142, x=65),
+        fragment("Next is what comes after it,", 160, right=FULL),
+        fragment("Monday or so", 172, x=65),
+    ]
+    assert text_of(page, "paragraphs").split("\n\n") == [
+        "Term is what it is called by people who know of it",
+        "Word is what is said of it, as well as of others",
+        "Next is what comes after it, Monday or so",
+    ]
+
+
+def test_entries_of_a_table_of_contents_stay_apart():
+    dots = " ".join("." * 8)
+    page = column([f"1.{row} Title of a part {dots} {row}{row}" for row in range(1, 7)])
+    assert text_of(page, "paragraphs").count("\n") == 5
+    assert "\n\n" not in text_of(page, "paragraphs")
+
+
+def test_lines_far_apart_are_paragraphs_even_if_all_are():
+    page = [fragment(f"{row} words of a slide", 100 + 29 * row) for row in range(6)]
+    assert text_of(page, "paragraphs").count("\n\n") == 5
+
+
+def test_a_note_in_the_margin_does_not_widen_the_text():
+    page = [*column(BODY), fragment("a note", 178, x=240)]
+    # It stands between two lines; the others stay together.
+    assert text_of(page, "lines").count("\n\n") <= 2

@@ -7,13 +7,15 @@ import numpy as np
 
 from vary.data.engines.base import Reject
 from vary.data.engines.pdf.config import PdfConfig
-from vary.data.engines.pdf.layer import Fragment, Piece, TextLayer, around
+from vary.data.engines.pdf.layer import Box, Fragment, Piece, TextLayer, around
 from vary.data.engines.pdf.letters import count_cid
 
 # Grey levels between neighbouring pixels that count as an edge; ink has some of them.
 EDGE = 12
 # A word of which less lies on the page is out of sight, cut off where it is less than the second.
 SEEN, WHOLE = 0.1, 0.85
+# The same text nearer to itself than this is drawn twice.
+DOUBLE_EM = 0.2
 _IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
@@ -57,14 +59,14 @@ def check_layer(layer: TextLayer, config: PdfConfig) -> None:
 
 
 def seen_fragments(
-    layer: TextLayer, scale: float, grey: np.ndarray, config: PdfConfig
+    layer: TextLayer, scale: float, pixels: np.ndarray, config: PdfConfig
 ) -> tuple[list[Fragment], np.ndarray]:
     """Return the text that is seen on the picture, and the table of its boxes.
 
     Args:
         layer: of the page.
         scale: px per pt.
-        grey: (H, W) uint8, the picture.
+        pixels: (H, W) or (H, W, 3) uint8, the picture.
         config: says how much may be out of sight.
 
     Returns:
@@ -76,20 +78,31 @@ def seen_fragments(
     pieces = [piece for fragment in layer.fragments for piece in fragment.pieces]
     if not pieces:
         raise Reject("no text layer")
-    height, width = grey.shape
+    height, width = pixels.shape[:2]
     exact = np.array([piece.box for piece in pieces]) * scale
     boxes = np.concatenate([np.floor(exact[:, :2] + 0.01), np.ceil(exact[:, 2:] - 0.01)], axis=1)
     boxes = boxes.astype(np.int64)
     inside = np.clip(boxes, 0, [width, height, width, height])
     seen = _area(inside) / np.maximum(_area(boxes), 1)
     is_on = seen >= SEEN
-    has_ink = np.zeros(len(pieces), bool)
-    has_ink[is_on] = ink_under(grey, inside[is_on])
+    has_ink = _has_ink(pixels, inside, is_on)
     _check_share("text off the page", pieces, seen < WHOLE, layer, config)
     _check_share("words without ink", pieces, is_on & ~has_ink, layer, config)
     for place, piece in enumerate(pieces):
         piece.place = place
-    return _kept(layer.fragments, is_on & has_ink), inside
+    return _once(_kept(layer.fragments, is_on & has_ink)), inside
+
+
+def _has_ink(pixels: np.ndarray, boxes: np.ndarray, is_on: np.ndarray) -> np.ndarray:
+    """Return for each box on the page whether something is drawn in it, in any colour."""
+    has_ink = np.zeros(len(boxes), bool)
+    # Green tells nearly all; black on red shows in red alone.
+    for channel in (pixels,) if pixels.ndim == 2 else (pixels[..., at] for at in (1, 0, 2)):
+        rest = np.flatnonzero(is_on & ~has_ink)
+        if not len(rest):
+            break
+        has_ink[rest] = ink_under(channel, boxes[rest])
+    return has_ink
 
 
 def ink_under(grey: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -206,6 +219,20 @@ def _kept(fragments: Sequence[Fragment], is_seen: np.ndarray) -> list[Fragment]:
         pieces = [piece for piece in part.pieces if is_seen[piece.place]]
         if pieces:
             kept.append(Fragment(pieces, part.baseline, part.size, around(pieces)))
+    return kept
+
+
+def _once(fragments: Sequence[Fragment]) -> list[Fragment]:
+    """Return fragments without those drawn again, a little aside: shadows, and false bold type."""
+    drawn: dict[str, list[Box]] = {}
+    kept = []
+    for part in fragments:
+        boxes = drawn.setdefault(" ".join([piece.text for piece in part.pieces]), [])
+        limit = DOUBLE_EM * part.size
+        x, y = part.box[:2]
+        if not any(abs(x - box[0]) < limit and abs(y - box[1]) < limit for box in boxes):
+            boxes.append(part.box)
+            kept.append(part)
     return kept
 
 

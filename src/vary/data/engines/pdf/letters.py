@@ -35,6 +35,10 @@ _CJK = re.compile(f"[{_CJK_RANGES}]")
 # A word: a character of a script without spaces, or a run of others.
 WORD_PATTERN = re.compile(rf"[{_CJK_RANGES}]|[^\s{_CJK_RANGES}]+")
 _CID = re.compile(r"\(cid:\d+\)")
+# Fonts of TeX whose glyphs have lost their names are written with an arrow in place of ff; a real
+# arrow, as on the key, stands after a whole word or alone.
+_ARROW = "\u21b5"
+_ARROW_FOR_FF = re.compile(rf"(?<=[A-Za-z]){_ARROW}(?=[a-z\-])|(?<=[aiou]){_ARROW}")
 _TRANSLATED = re.compile(f"[{re.escape(''.join(map(chr, _TABLE)))}]")
 
 
@@ -51,6 +55,8 @@ def normal_text(text: str) -> str:
         return text
     if _TRANSLATED.search(text):
         text = text.translate(_TABLE)
+    if _ARROW in text:
+        text = _ARROW_FOR_FF.sub("ff", text)
     return unicodedata.normalize("NFC", text)
 
 

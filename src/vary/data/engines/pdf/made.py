@@ -62,8 +62,7 @@ def make_page(page: Any, config: PdfConfig, *, long_side_px: int, dpi: int | Non
     layer = read_layer(_textpage(drawing))
     check_layer(layer, config)
     pixels = render(drawing, scale)
-    grey = pixels if pixels.ndim == 2 else pixels[..., 1]
-    fragments, boxes = seen_fragments(layer, scale, grey, config)
+    fragments, boxes = seen_fragments(layer, scale, pixels, config)
     lines = read_order(fragments)
     text = target_text(cut_paragraphs(lines), config.target)
     type_px = _type_px(lines, scale)

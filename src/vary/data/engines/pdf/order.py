@@ -24,6 +24,8 @@ GUTTER_EM = 0.8
 GUTTER_LINES = 3
 # A side of columns has so many characters per line (an ideograph counts twice).
 COLUMN_CHARACTERS = 15
+# Sides that both have more segments per row are halves of a table.
+MOST_CELLS = 1.8
 # Baselines go together if they differ by less than this; in tables most do, beside notes few.
 SAME_BASELINE_EM = 0.12
 ALIGNED_SHARE = 0.6
@@ -382,6 +384,7 @@ class _Side:
         tops, bottoms: (R,), pt.
         weight: mean of the rows' characters.
         fullness: share of rows that cover three quarters of the side's width.
+        cells: mean of the rows' segments.
     """
 
     baselines: np.ndarray
@@ -389,6 +392,7 @@ class _Side:
     bottoms: np.ndarray
     weight: float
     fullness: float
+    cells: float
 
 
 def _side(region: "_Region", which: np.ndarray) -> _Side:
@@ -406,6 +410,7 @@ def _side(region: "_Region", which: np.ndarray) -> _Side:
         np.maximum.reduceat(boxes[:, 3], starts),
         float(region.weights[which].sum() / len(starts)),
         np.count_nonzero(widths > 0.75 * whole) / len(starts),
+        len(which) / len(starts),
     )
 
 
@@ -421,7 +426,8 @@ def _are_columns(region: "_Region", left: np.ndarray, right: np.ndarray) -> bool
         return False
     weight = min(few.weight, many.weight)
     if _aligned(few, many, region.em) < ALIGNED_SHARE:
-        return weight > 4 and _beside(few, many) > 0.5
+        is_table = min(few.cells, many.cells) > MOST_CELLS
+        return weight > 4 and not is_table and _beside(few, many) > 0.5
     return weight >= COLUMN_CHARACTERS and min(few.fullness, many.fullness) > 0.4
 
 

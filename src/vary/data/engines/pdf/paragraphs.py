@@ -8,11 +8,14 @@ from typing import Literal
 
 import numpy as np
 
+from vary.data.engines.pdf.layer import Box
 from vary.data.engines.pdf.letters import is_cjk
 from vary.data.engines.pdf.order import Line
 
 # A gap between baselines that is this much larger than usual parts paragraphs.
 LOOSE = 1.22
+# A gap of so many em always does; and what is taken for usual where nothing tells.
+WIDEST, USUAL = 2.7, 1.4
 # Type whose size differs by more belongs to another paragraph.
 SAME_SIZE = 0.12
 # So many distances tell what is usual for a size of type.
@@ -21,14 +24,32 @@ _ITEM = re.compile(
     r"(?:[•▪■●◦○‣❖➢✓◻❑∙·*–—]|\(?\d{1,3}[.)、]|\(?[a-zA-Z][.)]|\[\d{1,3}\]|（[一二三四五六七八九十\d]+）|"
     r"[一二三四五六七八九十]+、)(?=\s|[\u3400-\u9fff])"
 )
+# Lines of a table of contents: dots, and the number of a page.
+_ENTRY = re.compile(r"(?:[.·…‥]\s?){4,}\s*[\divxlc]+$")
 _ENDS = tuple('.!?:;。！？：；”"')
+_STOPS = tuple('.!?。！？”"')
+_COMMAS = tuple(",，、")
 _HYPHENS = ("-", "\u2010")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # Compounds with these are written with a hyphen far oftener than without.
 _HYPHENATED = frozenset(
-    {"all", "cross", "ex", "half", "high", "long", "low", "non", "quasi", "self"}
+    [
+        "all",
+        "cross",
+        "half",
+        "high",
+        "long",
+        "low",
+        "non",
+        "quasi",
+        "self",
+        "short",
+        "state",
+        "well",
+    ]
 )
-_HYPHENATED_TOO = frozenset({"short", "so", "state", "well"})
+# Within compounds of three words and more: easy-to-use, state-of-the-art.
+_LINKS = frozenset(["a", "and", "at", "by", "for", "in", "of", "on", "or", "the", "to", "up"])
 
 
 @dataclass
@@ -49,8 +70,13 @@ class Paragraph:
 def cut_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
     """Return the lines of a page as paragraphs."""
     paragraphs: list[Paragraph] = []
-    for column in _columns(lines):
-        paragraphs += _column_paragraphs(column, paragraphs[-1] if paragraphs else None)
+    before: _Column | None = None
+    for part in _columns(lines):
+        column = _column(part)
+        found = _column_paragraphs(column)
+        found[0].goes_on = before is not None and _goes_on(before, column)
+        paragraphs += found
+        before = column
     return paragraphs
 
 
@@ -98,7 +124,11 @@ def join_lines(before: str, after: str, known: frozenset[str]) -> str:
         first = re.search(r"[^\W\d_]+$", before[:-1])
         second = re.match(r"[^\W\d_]+", after)
         if first and second:
-            return before[: -1 if _is_soft(first[0], second[0], known) else None] + after
+            is_link = (first[0] in _LINKS and before[: -1 - len(first[0])].endswith(_HYPHENS)) or (
+                second[0] in _LINKS and after[second.end() :].startswith(_HYPHENS)
+            )
+            is_soft = not is_link and _is_soft(first[0], second[0], known)
+            return before[: -1 if is_soft else None] + after
         return before + after if second or after[:1].isdigit() else f"{before} {after}"
     if is_cjk(before[-1]) or is_cjk(after[0]):
         return before + after
@@ -112,7 +142,7 @@ def _is_soft(first: str, second: str, known: frozenset[str]) -> bool:
         return whole in known
     if not second[0].islower():
         return False
-    return first.lower() not in _HYPHENATED | _HYPHENATED_TOO
+    return first.lower() not in _HYPHENATED and hyphenated != "so-called"
 
 
 def _known_words(paragraphs: Sequence[Paragraph]) -> frozenset[str]:
@@ -135,34 +165,50 @@ def _columns(lines: Sequence[Line]) -> list[list[Line]]:
     return columns
 
 
-def _column_paragraphs(lines: list[Line], before: Paragraph | None) -> list[Paragraph]:
-    """Return the paragraphs of a column; the first may go on with the one before."""
+@dataclass
+class _Column:
+    """Lines of a column, and how they are set.
+
+    Attributes:
+        lines: at least one.
+        boxes: around each.
+        left, right: edges of the running text, pt.
+        leading: see `_leading`.
+    """
+
+    lines: list[Line]
+    boxes: list[Box]
+    left: float
+    right: float
+    leading: dict[int, float]
+
+
+def _column(lines: list[Line]) -> _Column:
     boxes = [line.box for line in lines]
-    left = min(box[0] for box in boxes)
-    right = max(box[2] for box in boxes)
-    leading = _leading(lines)
-    paragraphs = [Paragraph([lines[0]])]
-    if before is not None:
-        paragraphs[0].goes_on = _goes_on(before.lines[-1], lines[0])
-    for at in range(1, len(lines)):
-        line, last = lines[at], lines[at - 1]
-        is_row = line.is_row or last.is_row
+    # Rows of tables, numbers of formulas and notes in the margin say nothing of the text's edge.
+    text = [box for line, box in zip(lines, boxes, strict=True) if not line.is_row] or boxes
+    middle = sorted(box[2] for box in text)[len(text) // 2]
+    text = [box for box in text if box[0] < middle] or text
+    left, right = min(box[0] for box in text), max(box[2] for box in text)
+    return _Column(lines, boxes, left, right, _leading(lines))
+
+
+def _column_paragraphs(column: _Column) -> list[Paragraph]:
+    """Return the paragraphs of a column."""
+    paragraphs = [Paragraph([column.lines[0]])]
+    for at in range(1, len(column.lines)):
+        last, line = column.lines[at - 1 : at + 1]
+        is_close = not _is_loose(last, line, column.leading)
+        is_row = line.is_row or last.is_row or _ENTRY.search(last.text) is not None
         is_item = _ITEM.match(line.text) is not None
-        is_loose = _is_loose(last, line, leading)
-        following = boxes[at + 1] if at + 1 < len(lines) else None
-        if (
-            is_row
-            or is_item
-            or is_loose
-            or _is_deliberate(last, line, left, right)
-            or (
-                _ITEM.match(last.text) is None
-                and _is_indented(boxes[at - 1], boxes[at], following, line.size)
-            )
-        ):
-            paragraphs.append(Paragraph([line], tight=(is_row or is_item) and not is_loose))
-        else:
+        is_deliberate = _is_deliberate(last, line, column)
+        if is_close and not (is_row or is_item or is_deliberate or _is_indented(column, at)):
             paragraphs[-1].lines.append(line)
+            continue
+        # Short lines one below the other are a listing, verse, or an address.
+        is_short = is_deliberate and len(paragraphs[-1].lines) == 1
+        is_tight = is_row or is_item or (is_short and not last.text.endswith(_STOPS))
+        paragraphs.append(Paragraph([line], tight=is_tight and is_close))
     return paragraphs
 
 
@@ -195,43 +241,52 @@ def _is_loose(last: Line, line: Line, leading: dict[int, float]) -> bool:
         return True
     step = (line.baseline - last.baseline) / line.size
     usual = leading.get(_size_class(line), leading[0])
-    return step > LOOSE * usual if usual else step > 2
+    return step > min(LOOSE * usual, WIDEST) if usual else step > 2
 
 
 def _same_size(one: Line, other: Line) -> bool:
     return abs(one.size - other.size) <= SAME_SIZE * max(one.size, other.size)
 
 
-def _is_deliberate(last: Line, line: Line, left: float, right: float) -> bool:
+def _is_deliberate(last: Line, line: Line, column: _Column) -> bool:
     """Return whether a line was begun though its first word fitted on the one before."""
     box, before = line.box, last.box
     first = line.segments[0].pieces[0].box
-    room = right - before[2]
+    room = column.right - before[2]
     if room < first[2] - first[0] + 0.5 * line.size:
         return False
     # Centred lines are broken where it looks well.
-    middle = (left + right) / 2
+    middle = (column.left + column.right) / 2
     centred = (abs((x[0] + x[2]) / 2 - middle) < line.size for x in (box, before))
-    is_centred = all(centred) and before[0] > left + line.size
+    is_centred = all(centred) and before[0] > column.left + line.size
     # Ragged text leaves some room at every line, so a little of it says nothing.
     needed = 4 * line.size if not last.text.endswith(_ENDS) else line.size
     return not is_centred and room > first[2] - first[0] + needed
 
 
-def _is_indented(
-    before: tuple[float, ...],
-    box: tuple[float, ...],
-    after: tuple[float, ...] | None,
-    size: float,
-) -> bool:
-    """Return whether a line begins further right than the lines around it."""
-    step = box[0] - before[0]
-    return 0.8 * size < step < 4 * size and (after is None or box[0] - after[0] > 0.8 * size)
+def _is_indented(column: _Column, at: int) -> bool:
+    """Return whether a line begins further right than the lines around it, as paragraphs do."""
+    last, line = column.lines[at - 1 : at + 1]
+    before, left = column.boxes[at - 1][0], column.boxes[at][0]
+    # What goes on with a sentence hangs from an item or a term.
+    is_within = line.text[0].islower() and not last.text.endswith(_ENDS)
+    if is_within or last.text.endswith(_COMMAS) or _ITEM.match(last.text):
+        return False
+    if not 0.8 * line.size < left - before < 4 * line.size:
+        return False
+    return at + 1 == len(column.boxes) or left - column.boxes[at + 1][0] > 0.8 * line.size
 
 
-def _goes_on(last: Line, line: Line) -> bool:
+def _goes_on(before: _Column, column: _Column) -> bool:
     """Return whether the first line of a column is of the paragraph that ended the one before."""
-    if not _same_size(last, line) or last.text.endswith(_ENDS):
+    last, line = before.lines[-1], column.lines[0]
+    if not _same_size(last, line) or last.text.endswith(_ENDS) or last.is_row or line.is_row:
+        return False
+    # A running head and a page number stand off the text; the next column begins further up.
+    step = (line.baseline - last.baseline) / line.size
+    if step > LOOSE * (before.leading[0] or column.leading[0] or USUAL):
+        return False
+    if _is_deliberate(last, line, before):
         return False
     start = line.text[0]
     return start.islower() or (
