@@ -1,5 +1,7 @@
 """A CTC head for more characters than it was trained with."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,8 @@ from vary.data.engines.page.alphabets import chinese_alphabet
 from vary.errors import VaryError
 from vary.train.build import build, load
 from vary.train.folder import save_checkpoint
+from vary.train.recipe import load_recipe
+from vary.train.sources import Materials
 from vary.train.widening import widen_alphabet, widen_tokenizer
 
 
@@ -128,3 +132,18 @@ def test_a_run_may_start_with_more_pieces_than_its_checkpoint(tiny, materials, b
     )
     model, processor = build(recipe, type(materials)(recipe))
     assert len(processor.tokenizer) == first + 50 == model.config.text_config.vocab_size
+
+
+def test_the_recipe_of_nano_in_two_languages_goes_on_from_nano(monkeypatch):
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    recipe = load_recipe(root / "recipes" / "nano-zh.yaml")
+    model, processor = build(recipe, Materials(recipe))
+    nano, _ = load(root / recipe.init)
+    assert model.config.vocabularies[0].ctc_alphabet == chinese_alphabet()
+    assert sum(parameter.numel() for parameter in model.parameters()) < 12.3e6  # 24 MiB
+    assert len(processor.tokenizer) == recipe.model.tokenizer.vocabulary_size
+    known = len(nano.config.vocabularies[0].ctc_alphabet) + 1
+    ours, theirs = logits_of(model), logits_of(nano)
+    assert (ours.argmax(-1) == theirs.argmax(-1)).float().mean() > 0.8
+    assert (ours[..., :known] - theirs).abs().mean() < 0.2 * theirs.abs().mean()
