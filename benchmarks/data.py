@@ -31,6 +31,8 @@ from vary.data.degrade.engine import build_degraded
 from vary.data.degrade.presets import DegradeConfig
 from vary.data.engines.base import Engine, Reject, make_sample
 from vary.data.engines.page.engine import PageConfig, build_page_engine
+from vary.data.engines.pdf.config import PdfConfig
+from vary.data.engines.pdf.engine import build_pdf_engine
 from vary.data.pool import Work, make_in_processes
 from vary.data.recipe import load_set_recipe
 from vary.data.shards import Run, begun_manifest
@@ -106,6 +108,23 @@ class Rate:
     def gigabytes(self) -> float:
         """That the recipe's whole count takes."""
         return self.count * self.samples / self.indices * self.bytes_per_sample / 1e9
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Samples per second of ours and of a peer on the same work.
+
+    Attributes:
+        name: what is compared.
+        ours: samples per second.
+        theirs: of the peer.
+        asked: least ratio of both.
+    """
+
+    name: str
+    ours: float
+    theirs: float
+    asked: float
 
 
 def rate(build: Callable[[], Engine], name: str, seconds: float, count: int = 0) -> Rate:
@@ -244,6 +263,49 @@ def _jobs(given: argparse.Namespace) -> dict[str, Callable[[], Rate]]:
     return jobs
 
 
+def beside_pymupdf(sources: Sequence[Path], pages: int = 100, rounds: int = 3) -> Comparison:
+    """Return the pdf engine beside PyMuPDF's bare calls on the same pages, by the clock."""
+    from data_pdf import measure  # noqa: PLC0415 - beside this script; needs PyMuPDF
+
+    with tempfile.TemporaryDirectory() as cache:
+        config = PdfConfig(tuple(sources), language="any", cache=Path(cache))
+        speeds = measure(build_pdf_engine(config), pages, rounds)
+    return Comparison("pdf, PyMuPDF's bare calls", speeds.engine, speeds.bare, 0.7)
+
+
+def beside_savefig(text: Path, language: str, charts: int = 60) -> Comparison:
+    """Return matplotlib charts beside a bare savefig of the same figures, by the processor.
+
+    The figure is built, and was saved once before, when its fonts were loaded: that is left out.
+    """
+    from data_charts import matplotlib_rates  # noqa: PLC0415 - beside this script
+
+    rates = matplotlib_rates(text, language, charts)
+    ours = rates["charts_per_cpu_s"]
+    name = f"charts-matplotlib-{language}, savefig"
+    return Comparison(name, ours, ours / rates["% of a second one"] * 100, 0.7)
+
+
+def two_beside_one(text: Path) -> Comparison:
+    """Return pages that two workers write into a set beside one worker's, by the clock."""
+    one, two = (set_rate(text, workers) for workers in (1, 2))
+    return Comparison("pages by 2 workers, by 1", two, one, LIMIT_TWO_WORKERS)
+
+
+def _comparisons(given: argparse.Namespace) -> dict[str, Callable[[], Comparison]]:
+    compare: dict[str, Callable[[], Comparison]] = {}
+    documents = [path for path in (given.pdf_en, given.pdf_zh) if path is not None]
+    if documents:
+        compare["pdf"] = partial(beside_pymupdf, documents)
+    for language in ("en", "zh"):
+        text = getattr(given, f"text_{language}")
+        if text is not None:
+            compare[f"charts-matplotlib-{language}"] = partial(beside_savefig, text, language)
+    if given.text_en is not None:
+        compare["pages"] = partial(two_beside_one, given.text_en)
+    return compare
+
+
 def _alone(job: Callable[[], Any]) -> Any:
     """Return what a function returns in a process of its own."""
     context = multiprocessing.get_context("spawn")
@@ -280,8 +342,18 @@ def main() -> None:
             print(f"{name}: {error}", flush=True)
             continue
         print(_told(rates[-1]), flush=True)
+    print(f"\n{'':36}{'ours':>8} {'theirs':>8} {'ratio':>6} {'asked':>6}")
+    comparisons = []
+    for name, compare in _comparisons(given).items():
+        if name.startswith(only):
+            found = _alone(compare)
+            comparisons.append(found)
+            ratio = f"{found.ours / found.theirs:6.2f} {found.asked:6.2f}"
+            print(f"{found.name:36}{found.ours:8.1f} {found.theirs:8.1f} {ratio}", flush=True)
     if given.json is not None:
-        given.json.write_text(json.dumps([asdict(found) for found in rates], indent=1) + "\n")
+        told = {"rates": rates, "comparisons": comparisons}
+        whole = {key: [asdict(found) for found in values] for key, values in told.items()}
+        given.json.write_text(json.dumps(whole, indent=1) + "\n")
 
 
 if __name__ == "__main__":
