@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from vary.data.engines.association.table_stories import FoundTable
 from vary.data.engines.latex.cutting import read_definitions
-from vary.data.engines.latex.names import TABULARS
+from vary.data.engines.latex.names import MATH_COMMANDS, TABULARS
 from vary.data.engines.latex.pieces import Run, Table
 from vary.data.engines.latex.running_text import Script, read_runs
-from vary.data.engines.latex.sources import MAX_BYTES, decode, nearest_definitions
+from vary.data.engines.latex.sources import MAX_BYTES, Nearest, by_command, decode
 from vary.data.engines.latex.tables import read_table
 from vary.data.engines.latex.tokens import Macro, TokenReader, UnusableError, expand, read_tokens
 
@@ -42,12 +42,13 @@ def tables_of_tex(folder: Path, reasons: Counter[str]) -> Iterator[FoundTable]:
         reasons: counts what cannot be read.
     """
     tokens = dict(_read_files(folder, reasons))
-    definitions = {name: read_definitions(own) for name, own in tokens.items()}
+    nothing = {command: Macro(number, None, ()) for command, number in _PRINT_NOTHING.items()}
+    # No file's own meaning of a command counts where that prints nothing here.
+    meanings = by_command({name: read_definitions(own).macros for name, own in tokens.items()})
+    meanings = {command: found for command, found in meanings.items() if command not in nothing}
+    meanings |= by_command({"": nothing})
     for name, own in tokens.items():
-        macros = {
-            **nearest_definitions(name, definitions).macros,
-            **{command: Macro(number, None, ()) for command, number in _PRINT_NOTHING.items()},
-        }
+        macros = Nearest(name, meanings, kept_alone=MATH_COMMANDS)
         for body in _floats(own):
             yield from _tables_of_float(body, macros, name, reasons)
 
