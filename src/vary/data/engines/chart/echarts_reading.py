@@ -23,8 +23,8 @@ _TOLERANCE_PX = 0.6
 # Values that are read from ticks must differ by this much to be told apart.
 LEAST_RESOLUTION_PX = 2.5
 _LEAST_SECTOR_TOLERANCE = 0.02
-# Of a number's width: less room than this in its sector, and it stands on others.
-_LEAST_VALUE_SHARE = 0.75
+# Of a number's size: its height, and how far it may stand beyond its sector.
+_DIGIT_HEIGHT, _VALUE_SLACK = 0.72, 0.1
 
 
 @dataclass(frozen=True)
@@ -202,14 +202,13 @@ class EchartsReport:
             self._check_values_in_sectors(marks)
 
     def _check_values_in_sectors(self, marks: list[dict[str, float]]) -> None:
-        """Refuse numbers that are wider than their sector where they stand."""
+        """Refuse numbers that stand beyond their sector: on other colours they cannot be read."""
         style = self.spec.style
         size, form = style.text.size_px * style.text.label_scale, self.spec.series[0].form
         for value, mark in zip(self.spec.series[0].values, marks, strict=True):
-            angle, middle = abs(mark["end"] - mark["begin"]), (mark["outer"] + mark["inner"]) / 2
-            room = min(mark["outer"] - mark["inner"], angle * middle)
             told = form.format(value)
-            if room < _LEAST_VALUE_SHARE * width_of(style.text.face, size, told):
+            half = width_of(style.text.face, size, told) / 2, _DIGIT_HEIGHT * size / 2
+            if beyond_sector(mark, *half) > _VALUE_SLACK * size:
                 raise Crowded("no room for a value in its sector", told)
 
     def _check_axes(self) -> None:
@@ -358,3 +357,18 @@ def _measure(face: Any, whole: str, line: dict[str, Any]) -> Any:
     """Return what tells the width of a part of a line: its share of the width that was drawn."""
     total = width_of(face, 1.0, whole) or 1.0
     return lambda part: width_of(face, 1.0, part) / total * line["width"]
+
+
+def beyond_sector(mark: dict[str, float], half_width: float, half_height: float) -> float:
+    """Return how far a box in the midst of a sector stands out of it, px."""
+    turn, half_angle = (mark["begin"] + mark["end"]) / 2, abs(mark["end"] - mark["begin"]) / 2
+    middle = (mark["inner"] + mark["outer"]) / 2 * np.exp(1j * turn)
+    sides = np.array([1, 1, -1, -1]) * half_width, np.array([1, -1, 1, -1]) * half_height
+    corners = middle + sides[0] + 1j * sides[1]
+    radii, angles = np.abs(corners), np.abs(np.angle(corners * np.exp(-1j * turn)))
+    # The hole may reach into a side of the box, between its corners.
+    nearest = np.hypot(
+        max(abs(middle.real) - half_width, 0), max(abs(middle.imag) - half_height, 0)
+    )
+    beyond = np.max([radii - mark["outer"], radii * (angles - half_angle)])
+    return float(max(beyond, mark["inner"] - nearest))
