@@ -5,7 +5,7 @@ import pytest
 from PIL import ImageFont
 
 from vary.data.engines.base import Reject
-from vary.data.fonts import FontFace, FontLibrary, system_font_folders
+from vary.data.fonts import FontFace, FontLibrary, pixels, system_font_folders
 from vary.errors import InputError, VaryError
 
 
@@ -169,3 +169,28 @@ def test_order_hangs_on_nothing_but_the_faces(font_folder, tmp_path):
     expected = (faces[2], faces[0], faces[1])
     assert FontLibrary(faces).faces == expected
     assert FontLibrary(faces[::-1]).faces == expected
+
+
+def test_open_files_of_many_bytes_are_closed_again(library, monkeypatch):
+    (face,) = library.faces
+    size = face.path.stat().st_size
+    monkeypatch.setattr("vary.data.fonts._MOST_OPEN_BYTES", 3 * size)
+    fonts = [library.load(face, 10 + at) for at in range(4)]
+    assert [library.load(face, 10 + at) is fonts[at] for at in (1, 2, 3)] == [True] * 3
+    assert library.load(face, 10) is not fonts[0]
+
+
+@pytest.mark.parametrize("size_px", [5, 40, 900])
+def test_pixels_are_those_of_the_mask_and_stay(library, size_px):
+    font = library.load(library.faces[0], size_px)
+    masks = [font.getmask(text) for text in ("W", "i")]
+    found = [pixels(mask) for mask in masks]
+    for mask, coverage in zip(masks, found, strict=True):
+        assert coverage.shape == mask.size[::-1]
+        assert coverage.tobytes() == bytes(mask)
+        assert coverage.any()
+
+
+def test_what_the_nearest_font_lacks_is_told(library):
+    assert library.lacking("a🙂b水") == {"🙂", "水"}
+    assert library.lacking("abc") == set()

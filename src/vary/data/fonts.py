@@ -3,10 +3,12 @@
 import hashlib
 import os
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,10 @@ _PLAIN_STYLES = {"Regular", "Book", "Roman", "Medium", "Normal", "10 Regular", "
 _PLAIN_SHARE = 0.55
 # A noncharacter: no font has it, so it draws what the font draws for a missing glyph.
 _MISSING = "\U0010ffff"
+# Faces that are kept open: so many, and with files of so many bytes together. Each maps its file
+# anew, so that open faces of large collections look like gigabytes of memory.
+_MOST_OPEN, _MOST_OPEN_BYTES = 512, 192 << 20
+_WINDOW_PX = 512
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,7 @@ class FontLibrary:
         }
         self._known: dict[FontFace, _Coverage] = {}
         self._loaded: OrderedDict[tuple[FontFace, float], ImageFont.FreeTypeFont] = OrderedDict()
+        self._open_bytes = 0
 
     @classmethod
     def discover(
@@ -189,9 +196,13 @@ class FontLibrary:
         able = [face for face in self.faces if self.has_all(face, characters)]
         if able:
             return able[rng.integers(len(able))]
-        best = min(self.faces, key=lambda face: self._count_surely_missing(face, characters))
+        best = self._closest(characters)
         lacking = "".join(sorted(self.missing(best, text)))[:20]
         raise Reject("no font has the glyphs", f"closest: {best.family}, lacks {lacking!r}")
+
+    def lacking(self, text: str) -> set[str]:
+        """Return the characters of a text that the face with most of them lacks."""
+        return self.missing(self._closest(frozenset(text)), text)
 
     def load(self, face: FontFace, size_px: float) -> ImageFont.FreeTypeFont:
         """Return a face at a size, from a small cache."""
@@ -203,8 +214,12 @@ class FontLibrary:
             str(face.path), size_px, index=face.index, layout_engine=ImageFont.Layout.BASIC
         )
         self._loaded[key] = font
-        if len(self._loaded) > 512:
-            self._loaded.popitem(last=False)
+        self._open_bytes += _file_bytes(face.path)
+        while len(self._loaded) > 1 and (
+            len(self._loaded) > _MOST_OPEN or self._open_bytes > _MOST_OPEN_BYTES
+        ):
+            (oldest, _), _ = self._loaded.popitem(last=False)
+            self._open_bytes -= _file_bytes(oldest.path)
         return font
 
     def hashes(self) -> dict[str, str]:
@@ -241,6 +256,9 @@ class FontLibrary:
         (known.has if has else known.lacks).add(character)
         return has
 
+    def _closest(self, characters: Set[str]) -> FontFace:
+        return min(self.faces, key=lambda face: self._count_surely_missing(face, characters))
+
     def _count_surely_missing(self, face: FontFace, characters: Set[str]) -> int:
         """Return how many characters a face lacks, as far as this is known without drawing."""
         known = self._coverage(face)
@@ -266,16 +284,45 @@ class FontLibrary:
         return drawn.size != known.absent[0] or pixels(drawn).tobytes() != known.absent[1]
 
 
+class _Window(threading.local):
+    """An array that is an image too: pasting a mask is the quickest way to its pixels.
+
+    Attributes:
+        image: of the array's memory; None where Pillow has copied it instead.
+        array: (_WINDOW_PX, _WINDOW_PX) uint8.
+    """
+
+    def __init__(self) -> None:
+        size = _WINDOW_PX, _WINDOW_PX
+        self.array = np.zeros(size, np.uint8)
+        self.image: Image.Image | None = Image.frombuffer("L", size, self.array, "raw", "L", 0, 1)
+        self.image.im.paste(Image.new("L", (1, 1), 255).im, (0, 0, 1, 1))
+        if self.array[0, 0] != 255:
+            self.image = None
+
+
+_window = _Window()
+
+
 def pixels(mask: "Image.core.ImagingCore") -> np.ndarray:
     """Return a glyph's coverage as FreeType drew it, (H, W) uint8.
 
     Much quicker than ``bytes(mask)``, which asks for one pixel after the other.
     """
-    if not (mask.size[0] and mask.size[1]):
-        return np.zeros(mask.size[::-1], np.uint8)
+    width, height = mask.size
+    if not (width and height):
+        return np.zeros((height, width), np.uint8)
+    if _window.image is not None and width <= _WINDOW_PX and height <= _WINDOW_PX:
+        _window.image.im.paste(mask, (0, 0, width, height))
+        return _window.array[:height, :width].copy()
     image = Image.new("L", mask.size)
-    image.im.paste(mask, (0, 0, *mask.size))
+    image.im.paste(mask, (0, 0, width, height))
     return np.asarray(image)
+
+
+@lru_cache(maxsize=4096)
+def _file_bytes(path: Path) -> int:
+    return path.stat().st_size
 
 
 def _order(face: FontFace) -> tuple[str, str, str, int, str]:

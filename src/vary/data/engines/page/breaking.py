@@ -1,7 +1,7 @@
 """Paragraphs into visual lines: words, spaces, hyphens, and Chinese by the character."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -86,11 +86,9 @@ def is_cjk(character: str) -> bool:
     )
 
 
-# The characters of `is_cjk`, and what a text without them falls into.
-_CJK = re.compile(
-    "[\u2e80-\u312f\u3190-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\U00020000-\U0003ffff]"
-)
-_WORDS_AND_SPACES = re.compile(r"\s+|\S+")
+# Single characters of `is_cjk`, white space (there is a wide one), and all else.
+_CJK = "\u2e80-\u312f\u3190-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\U00020000-\U0003ffff"
+_WORDS_AND_SPACES = re.compile(rf"[{_CJK}]|[^\S{_CJK}]+|[^\s{_CJK}]+")
 
 
 def make_pieces(runs: Sequence[tuple[str, TextStyle]], setter: Typesetter) -> list[Piece]:
@@ -98,16 +96,24 @@ def make_pieces(runs: Sequence[tuple[str, TextStyle]], setter: Typesetter) -> li
     pieces: list[Piece] = []
     space = False
     for text, style in runs:
+        known: dict[tuple[str, bool], Piece] = setter.pieces.setdefault(style, {})
         for part in _words_and_spaces(text):
-            if part.isspace():
-                space = True
-                continue
-            look = style
-            if setter.second is not None and is_of_second(part, setter):
-                look = replace(style, face=setter.second)
-            pieces.append(Piece(part, look, space, setter.width(part, look)))
+            piece = known.get((part, space))
+            if piece is None:
+                if part.isspace():
+                    space = True
+                    continue
+                piece = known[part, space] = _piece(part, style, setter, space=space)
+            pieces.append(piece)
             space = False
     return pieces
+
+
+def _piece(part: str, style: TextStyle, setter: Typesetter, *, space: bool) -> Piece:
+    look = style
+    if setter.second is not None and is_of_second(part, setter):
+        look = replace(style, face=setter.second)
+    return Piece(part, look, space, setter.width(part, look))
 
 
 def is_of_second(text: str, setter: Typesetter) -> bool:
@@ -179,19 +185,9 @@ def hyphenation_points(word: str) -> list[int]:
     return [at for at in between if word[at - 1 : at + 1] not in DIGRAPHS]
 
 
-def _words_and_spaces(text: str) -> Iterator[str]:
-    """Yield words, single wide characters and white space, which together are the text."""
-    if _CJK.search(text) is None:
-        yield from _WORDS_AND_SPACES.findall(text)
-        return
-    start = 0
-    for at, character in enumerate(text):
-        wide, blank = is_cjk(character), character.isspace()
-        if start < at and (wide or blank != text[start].isspace() or is_cjk(text[at - 1])):
-            yield text[start:at]
-            start = at
-    if start < len(text):
-        yield text[start:]
+def _words_and_spaces(text: str) -> list[str]:
+    """Return words, single wide characters and white space, which together are the text."""
+    return _WORDS_AND_SPACES.findall(text)
 
 
 def _count_fitting(pieces: Sequence[Piece], width: float, justify: bool, setter: Typesetter) -> int:

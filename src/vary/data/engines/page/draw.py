@@ -41,17 +41,18 @@ class Brush:
 
     def ink(self, word: PlacedWord) -> _Ink | None:
         """Return a word's ink at its place; None where its glyphs are blank."""
-        if self._last is None or self._last[0] is not word.style:
-            self._last = word.style, self._drawn.setdefault(word.style, {})
+        text, style, x, y, _ = word
+        if self._last is None or self._last[0] is not style:
+            self._last = style, self._drawn.setdefault(style, {})
         drawn = self._last[1]
-        if word.text not in drawn:
-            drawn[word.text] = self._draw(word.text, word.style)
-        bitmap = drawn[word.text]
+        if text not in drawn:
+            drawn[text] = self._draw(text, style)
+        bitmap = drawn[text]
         if bitmap is None:
             return None
         coverage, left, top = bitmap
-        left += round(word.x * OVERSAMPLE)
-        top += round(word.y * OVERSAMPLE)
+        left += round(x * OVERSAMPLE)
+        top += round(y * OVERSAMPLE)
         height, width = coverage.shape
         return _Ink(word, coverage, left, top, left + width, top + height)
 
@@ -99,14 +100,8 @@ def encode_png(image: Image.Image, path: str, *, runs_only: bool = False) -> Enc
 
 def _stamp(image: Image.Image, inks: list[_Ink], color: Color | int) -> None:
     """Put words of one colour together, reduce them, and ink the page with them."""
-    x0, y0, x1, y1 = _reduced(
-        (
-            min(ink.left for ink in inks),
-            min(ink.top for ink in inks),
-            max(ink.right for ink in inks),
-            max(ink.bottom for ink in inks),
-        )
-    )
+    _, _, lefts, tops, rights, bottoms = zip(*inks, strict=True)
+    x0, y0, x1, y1 = _reduced((min(lefts), min(tops), max(rights), max(bottoms)))
     canvas = np.zeros(((y1 - y0) * OVERSAMPLE, (x1 - x0) * OVERSAMPLE), np.uint8)
     left, top = x0 * OVERSAMPLE, y0 * OVERSAMPLE
     lay_on(canvas, ((ink.coverage, ink.left - left, ink.top - top) for ink in inks))
@@ -123,7 +118,10 @@ def _word(ink: _Ink, size: tuple[int, int]) -> Word:
     """Return a word with the pixels of the page that its ink touches."""
     x0, y0, x1, y1 = _reduced(ink[2:])
     width, height = size
-    return Word(0, ink.word.text, max(0, x0), max(0, y0), min(width, x1), min(height, y1))
+    # What lies within the page, and nearly all does, needs no limits: they take longest here.
+    if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
+        x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
+    return Word(0, ink.word.text, x0, y0, x1, y1)
 
 
 def _tone(color: Color, *, is_grey: bool) -> Color | int:

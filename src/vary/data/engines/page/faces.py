@@ -63,6 +63,6 @@ def _sibling(
 ) -> FontFace | None:
     """Return the face of the same family in one of some styles, if it has the characters."""
     for other in fonts.families[face.family]:
-        if other.style.lower() in styles and not fonts.missing(other, characters):
+        if other.style.lower() in styles and fonts.has_all(other, set(characters)):
             return other
     return None

@@ -323,7 +323,9 @@ def _justified(line: BrokenLine, spaces: list[float], slack: float) -> list[floa
     if not stretched or slack / len(stretched) > MAX_GAP_EM * line.pieces[0].style.size_px:
         return spaces
     share = slack / len(stretched)
-    return [space + share if at in stretched else space for at, space in enumerate(spaces)]
+    for at in stretched:
+        spaces[at] += share
+    return spaces
 
 
 def placed_words(

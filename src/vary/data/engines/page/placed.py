@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vary.data.engines.page.breaking import Join
 from vary.data.engines.page.table import Table
 from vary.data.engines.page.typeset import Color, TextStyle
 
 
-@dataclass(frozen=True)
-class PlacedWord:
-    """A piece of a line at its place: `x` of its origin and `y` of its baseline, px."""
+class PlacedWord(NamedTuple):
+    """A piece of a line at its place: `x` of its origin and `y` of its baseline, px.
+
+    A tuple, since a page has a thousand of them.
+    """
 
     text: str
     style: TextStyle

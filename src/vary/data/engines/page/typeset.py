@@ -1,7 +1,7 @@
 """How text looks and how wide it is, measured finely enough to match what is drawn."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from PIL import ImageFont
 
@@ -56,6 +56,7 @@ class Typesetter:
         fonts: where faces are loaded from.
         second: draws the words of the other script; None: the page has one face for all.
         second_is_cjk: that script is Chinese; else it is Latin.
+        pieces: words of a style, with and without a space before them, as they were measured.
     """
 
     fonts: FontLoader
@@ -65,6 +66,8 @@ class Typesetter:
     _of_style: dict[TextStyle, GlyphSet] = field(default_factory=dict)
     _widths: dict[TextStyle, dict[str, float]] = field(default_factory=dict)
     _spaces: dict[TextStyle, float] = field(default_factory=dict)
+    # Of `breaking.make_pieces`: a page says many words again, and most Chinese characters.
+    pieces: dict[TextStyle, dict[tuple[str, bool], Any]] = field(default_factory=dict)
     # What was asked for last: one style goes on for most of a page, and to look it up takes long.
     _last_widths: tuple[TextStyle, dict[str, float]] | None = None
     _last_space: tuple[TextStyle, float] | None = None
