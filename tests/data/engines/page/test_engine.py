@@ -175,6 +175,19 @@ def test_a_text_without_glyphs_is_rejected_with_the_reason(font_folder):
     assert "Aileron" in caught.value.detail
 
 
+def test_a_character_that_no_font_has_costs_its_paragraph_and_no_page(font_folder):
+    fonts = FontLibrary.discover([font_folder])
+    texts = ["Measure twice and cut once.", "Nothing is as easy 🙂 as it looks.", "Look again."]
+    corpus = TextCorpus([Paragraph(text, "a.txt") for text in texts])
+    engine = PageEngine(PageConfig("text", sizes=("a4",), passages=1), corpus, fonts)
+    for index in range(3):
+        page = make_sample(engine, 0, index)
+        assert "easy" not in page.text
+        assert "twice" in page.text
+        assert "again" in page.text
+        assert page == make_sample(engine, 0, index)
+
+
 def test_pages_of_passages_share_no_text(text_folder, font_folder):
     config = PageConfig(text_folder, (font_folder,), sizes=("slide",), passages=6)
     engine = build_page_engine(config)

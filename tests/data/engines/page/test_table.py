@@ -1,10 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 
 from vary.data.engines.page.markdown import table_latex, table_pipes
 from vary.data.engines.page.mixing import mix_in, script_of
 from vary.data.engines.page.table import Table, TableStyle, lay_out, rule_boxes
-from vary.data.engines.page.table_text import TableTexts
+from vary.data.engines.page.table_text import CaptionLook, TableTexts, cut_between_words
 from vary.data.engines.page.typeset import TextStyle, Typesetter
 from vary.data.fonts import FontLibrary
 
@@ -108,8 +110,31 @@ def test_drawn_tables_are_whole(cjk):
         assert all(row[0] for row in table.rows[1:])
         assert all(any(row[1:]) for row in table.rows[1:])
         rules.add(table.rules)
-        assert drawer.caption(rng)
     assert rules == {"grid", "lines"}
+
+
+@pytest.mark.parametrize("cjk", [False, True])
+def test_captions_of_a_page_are_numbered_on_in_one_form(cjk):
+    drawer = TableTexts(["白日依山尽，黄河入海流。"] if cjk else ["Measure twice, cut"], cjk=cjk)
+    forms = set()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        look = CaptionLook(rng)
+        captions = [drawer.caption(rng, look) for _ in range(3)]
+        parts = [re.match(r"(TABLE |Table |表 ?)(\d+)([:.]? |：|)(.+)", text) for text in captions]
+        assert len({part.group(1, 3) for part in parts}) == 1
+        first = int(parts[0][2])
+        assert [int(part[2]) for part in parts] == [first, first + 1, first + 2]
+        forms.add(parts[0].group(1, 3))
+    assert len(forms) == 3
+
+
+@pytest.mark.parametrize(
+    ("length", "cut"),
+    [(2, "调用"), (3, "调用onChange"), (9, "调用onChange"), (11, "调用onChange事")],
+)
+def test_latin_words_among_chinese_stay_whole(length, cut):
+    assert cut_between_words("调用onChange事件", length) == cut
 
 
 def test_words_are_mixed_in():

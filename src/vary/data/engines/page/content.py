@@ -12,7 +12,7 @@ from vary.data.engines.page.features import NO_FEATURES, PageFeatures
 from vary.data.engines.page.notes import NOTE_CHARACTERS, Notes
 from vary.data.engines.page.style import Align, HeadingStyle, PageStyle
 from vary.data.engines.page.table import TableStyle
-from vary.data.engines.page.table_text import TABLE_CHARACTERS, TableTexts
+from vary.data.engines.page.table_text import TABLE_CHARACTERS, CaptionLook, TableTexts
 from vary.data.engines.page.typeset import Color, TextStyle
 from vary.data.fonts import FontFace
 
@@ -84,6 +84,7 @@ class Writer:
         self.shade_share = float(rng.choice([0.0, 0.08], p=[0.8, 0.2]))
         self.features = features
         self.own = paragraphs if own is None else own
+        self.captions: CaptionLook | None = None
         self.notes: Notes | None = None
         if features.footnotes and rng.random() < features.footnotes:
             self.notes = Notes(style, faces, self.own, rng=rng, cjk=cjk)
@@ -265,8 +266,10 @@ class Writer:
             stripe_shade=shade if lively and rng.random() < 0.25 else None,
             ink=style.ink,
         )
+        if self.captions is None:
+            self.captions = CaptionLook(rng)
         captioned = bool(rng.random() < 0.75)
-        caption = ((texts.caption(rng), body),) if captioned else ()
+        caption = ((texts.caption(rng, self.captions), body),) if captioned else ()
         gap = self.leading_px * float(rng.uniform(0.6, 1.1))
         return Block(
             role="table",
@@ -276,7 +279,7 @@ class Writer:
             before_px=gap,
             after_px=gap,
             table=(table, look),
-            caption_below=bool(rng.random() < 0.3),
+            caption_below=self.captions.below,
         )
 
 

@@ -247,13 +247,16 @@ class PageEngine:
         style = draw_page_style(rng, self._choices(self.options.columns))
         passage = self._passages[index % len(self._passages)] if self._passages else None
         paragraphs, source = self._draw_text(rng, _capacity(style, cjk=self._cjk), passage)
-        features, own = self.options.features, paragraphs
-        paragraphs, setter = self._mixed(own, self._furniture(style), rng)
-        text = "".join(own)
-        text += text.upper() if style.heading.capitals else ""
-        if setter.second is not None:
-            text += "".join(p for p in words_of("".join(paragraphs)) if not is_of_second(p, setter))
-        faces = draw_faces(rng, self.fonts, text + self._furniture(style))
+        features, drawn = self.options.features, len(paragraphs)
+        try:
+            own, paragraphs, setter, faces = self._dressed(paragraphs, style, rng)
+        except Reject:
+            # One character that no font has, such as an emoji, costs its paragraphs, not the page.
+            lacking = self.fonts.lacking(self._asked_of_a_font(paragraphs, style))
+            left = [part for part in paragraphs if lacking.isdisjoint(part + part.upper())]
+            if not left or len(left) == drawn:
+                raise
+            own, paragraphs, setter, faces = self._dressed(left, style, rng)
         if self.fonts.missing(faces.body, bullets(style)):
             style = replace(style, list_marker=PLAIN_BULLET)
         writer = Writer(
@@ -266,8 +269,23 @@ class PageEngine:
         if features.script and self._cjk:
             meta["script"] = script_of("".join(own))
         if passage is not None:
-            meta["paragraphs"] = [passage.start, passage.start + len(paragraphs)]
+            meta["paragraphs"] = [passage.start, passage.start + drawn]
         return self._drawn(page, setter, source, meta)
+
+    def _dressed(
+        self, own: list[str], style: PageStyle, rng: np.random.Generator
+    ) -> tuple[list[str], list[str], Typesetter, Faces]:
+        """Return a page's own paragraphs, those that are set, who sets them, and in what faces."""
+        paragraphs, setter = self._mixed(own, self._furniture(style), rng)
+        text = self._asked_of_a_font(own, style)
+        if setter.second is not None:
+            text += "".join(p for p in words_of("".join(paragraphs)) if not is_of_second(p, setter))
+        return own, paragraphs, setter, draw_faces(rng, self.fonts, text)
+
+    def _asked_of_a_font(self, own: list[str], style: PageStyle) -> str:
+        text = "".join(own)
+        text += text.upper() if style.heading.capitals else ""
+        return text + self._furniture(style)
 
     def _furniture(self, style: PageStyle) -> str:
         return furniture_characters(style, self.options.features, cjk=self._cjk)

@@ -14,6 +14,28 @@ MAX_ROWS = 12
 _CLAUSES = re.compile(r"[\s，。、；：！？（）《》“”‘’「」『』—…·,.;:!?()\[\]]+")
 
 
+class CaptionLook:
+    """How the captions of one page look: alike, and numbered one after the other.
+
+    Args:
+        rng: decides on the first number, the form and the place.
+
+    Attributes:
+        below: captions stand below their tables.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._number = int(rng.integers(0, 29))
+        self._form = int(rng.integers(3))
+        self.below = bool(rng.random() < 0.3)
+
+    def next_form(self, *, cjk: bool) -> str:
+        """Return what the next caption begins with."""
+        self._number += 1
+        forms = ("表{} ", "表{}：", "表 {} ") if cjk else ("Table {}: ", "Table {}. ", "TABLE {} ")
+        return forms[self._form].format(self._number)
+
+
 class TableTexts:
     """Draws tables from the words of some paragraphs.
 
@@ -48,22 +70,16 @@ class TableTexts:
         rule: RuleStyle = rules[int(rng.integers(len(rules)))]
         return Table((tuple(header), *(tuple(row) for row in cells)), aligns, rule)
 
-    def caption(self, rng: np.random.Generator) -> str:
-        """Return a caption with a number."""
-        number = int(rng.integers(1, 30))
-        text = self.phrase(rng, 14 if self.cjk else 8)
-        if self.cjk:
-            return f"表{number}{('　', '：', ' ')[int(rng.integers(3))]}{text}".replace("　", " ")
-        form = int(rng.integers(3))
-        return (f"Table {number}: {text}", f"Table {number}. {text}", f"TABLE {number} {text}")[
-            form
-        ]
+    def caption(self, rng: np.random.Generator, look: CaptionLook) -> str:
+        """Return a caption in the form of a page's captions, with the next number."""
+        form = look.next_form(cjk=self.cjk)
+        return form + self.phrase(rng, 14 if self.cjk else 8)
 
     def phrase(self, rng: np.random.Generator, longest: int) -> str:
         """Return one to so many words, or characters, without marks around them."""
         if self.cjk:
             clause = self._clauses[int(rng.integers(len(self._clauses)))]
-            return clause[: max(2, int(rng.integers(2, longest + 1)))].strip()
+            return cut_between_words(clause, int(rng.integers(2, longest + 1)))
         words = self._words[int(rng.integers(len(self._words)))]
         start = int(rng.integers(len(words)))
         taken = " ".join(words[start : start + int(rng.integers(1, longest + 1))])
@@ -104,6 +120,13 @@ class TableTexts:
                     row[at] = dash
             if not any(row[1:]):
                 row[-1] = "0"
+
+
+def cut_between_words(text: str, length: int) -> str:
+    """Return about so many characters of a Chinese text; Latin words in it stay whole."""
+    word = re.compile(r"[A-Za-z0-9]*").match(text, length)
+    inside = text[length - 1 : length].isascii() and text[length - 1 : length].isalnum()
+    return text[: word.end() if inside and word is not None else length].strip()
 
 
 def _numbers(rng: np.random.Generator, rows: int) -> tuple[str, list[str]]:
