@@ -8,6 +8,7 @@ unfinished set gets the journal with it.
 import importlib.metadata
 import json
 import os
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -242,6 +243,8 @@ def library_versions() -> dict[str, str]:
     }
     for part in ("freetype2", "raqm", "harfbuzz", "zlib", "jpg", "webp"):
         versions[part] = str(features.version(part) or "absent")
+    # Drawn pictures are packed by Python's own zlib, which need not be that of Pillow.
+    versions["python_zlib"] = zlib.ZLIB_RUNTIME_VERSION
     return versions
 
 
