@@ -21,6 +21,7 @@ from vary.data.degrade.presets import DegradeConfig
 from vary.data.engines.base import Engine, Reject, make_sample
 from vary.data.engines.page.engine import PageConfig, build_page_engine
 from vary.data.engines.page.features import PageFeatures
+from vary.data.engines.page.png import png_bytes
 
 # An A4 page at this resolution is 1024 px high.
 DPI_OF_1024 = 88
@@ -48,7 +49,7 @@ def encoding_share(engine: Engine, count: int) -> float:
         picture.load()
     start = time.process_time()
     for picture in pictures:
-        picture.save(io.BytesIO(), "PNG", compress_level=3)
+        png_bytes(picture)
     seconds = (time.process_time() - start) / count
     return seconds * samples_per_second(engine, count)
 
