@@ -7,7 +7,7 @@ from itertools import takewhile
 import pytest
 
 from vary.data.engines.latex.cutting import cut_source, read_definitions
-from vary.data.engines.latex.pieces import Block, Run
+from vary.data.engines.latex.pieces import SEEN_GAP, Block, Run
 from vary.data.engines.latex.running_text import Script, read_runs
 from vary.data.engines.latex.sources import (
     Choice,
@@ -165,6 +165,12 @@ def test_malformed_sources_end(text):
 def test_spaces_that_xetex_does_not_set_are_not_in_chinese_text(source, contents):
     runs = read_runs(read_tokens(source), Script("zh"))
     assert [run.content for run in runs] == contents
+
+
+def test_a_heading_within_its_paragraph_stands_apart():
+    for language, gap in (("en", " "), ("zh", SEEN_GAP)):
+        runs = read_runs(read_tokens("\\paragraph{One}Two"), Script(language))
+        assert list(runs) == [Run("text", "One", "bold"), Run("text", gap + "Two")]
 
 
 def test_spaces_stay_in_english():

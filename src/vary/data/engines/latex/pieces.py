@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Style = Literal["", "bold", "italic", "code"]
+# A space that Chinese text is to have where XeTeX would print none, or its usual gap to Latin.
+SEEN_GAP = "\u2002"
 
 
 @dataclass(frozen=True)

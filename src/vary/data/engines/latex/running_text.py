@@ -17,7 +17,7 @@ from vary.data.engines.latex.names import (
     TEXT_DROPPED,
     TEXT_SYMBOLS,
 )
-from vary.data.engines.latex.pieces import Run, Style
+from vary.data.engines.latex.pieces import SEEN_GAP, Run, Style
 from vary.data.engines.latex.tokens import PAR, VERB, TokenReader, UnusableError
 
 _LIGATURES = (("---", "—"), ("--", "–"), ("``", "“"), ("''", "”"), ("`", "‘"), ("'", "’"))
@@ -274,6 +274,8 @@ class _RunReader:
             )
         if named == "quote":
             self._say("”", style)
+        if name in {"paragraph", "subparagraph"}:  # a heading within its paragraph
+            self.runs.append(Run("text", SEEN_GAP if self.script.language == "zh" else " "))
 
     def _accent(self, name: str, reader: TokenReader, style: Style) -> None:
         letters = [token for token in reader.argument() if token != " "]

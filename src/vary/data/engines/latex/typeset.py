@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vary.data.engines.latex.names import THEOREMS_ZH
-from vary.data.engines.latex.pieces import Block, Cell, Run, Style, Table
+from vary.data.engines.latex.pieces import SEEN_GAP, Block, Cell, Run, Style, Table
 from vary.data.engines.latex.tables import cell_letters, column_letters, restyle
 from vary.data.engines.latex.templates import Look, Template
 
@@ -25,14 +25,11 @@ _ESCAPES = {
     "|": r"\textbar{}", "°": r"\textdegree{}", "µ": r"\textmu{}", "·": r"\textperiodcentered{}",
     "™": r"\texttrademark{}", "®": r"\textregistered{}", "±": r"\textpm{}", "×": r"\texttimes{}",
     "†": r"\textdagger{}", "‡": r"\textdaggerdbl{}", "€": r"\texteuro{}", "\xad": "",
-    '"': r"\textquotedbl{}", "\u2002": r"\enspace{}",
+    '"': r"\textquotedbl{}", SEEN_GAP: r"\enspace{}",
 }  # fmt: skip
 _CODE_ESCAPES = {"'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": "-{}"}
 _FONTS = {"bold": r"\textbf", "italic": r"\emph", "code": r"\texttt"}
 _APOSTROPHE = re.compile("(?<=[A-Za-z])’(?=[A-Za-z ])")
-# What stands behind numbers of headings, theorems and tables in Chinese, where XeTeX would print no
-# space or one like that between any Chinese and Latin.
-_SEEN_GAP = "\u2002"
 # A cell with more characters is set as a paragraph.
 _WIDE_CELL = 34
 
@@ -117,7 +114,7 @@ class _Writer:
         self.atoms: list[Atom] = []
         self.blocks: list[Placed] = []
         self._template, self._look, self._language = template, look, language
-        self._gap = _SEEN_GAP if language == "zh" else " "
+        self._gap = SEEN_GAP if language == "zh" else " "
         self._sections = [look.first_number, 0, 0, 0]
         self._equation = look.first_number + 2
         self._tables = look.first_number - 1
@@ -287,7 +284,7 @@ class _Writer:
         def close() -> None:
             if stretch:
                 segments = tuple((run.content, run.style) for run in stretch)
-                printed = tuple((text.replace(_SEEN_GAP, " "), style) for text, style in segments)
+                printed = tuple((text.replace(SEEN_GAP, " "), style) for text, style in segments)
                 if len(self.atoms) > first and self.atoms[-1].kind == "display":
                     out.append(f"\\V{{{len(self.atoms)}s}}")  # it may begin on the next page
                 self.atoms.append(Atom(block, "text", printed))
