@@ -5,7 +5,14 @@ import pytest
 from PIL import ImageFont
 
 from vary.data.engines.base import Reject
-from vary.data.fonts import FontFace, FontLibrary, pixels, system_font_folders
+from vary.data.font_tables import UNKNOWN, font_tables
+from vary.data.fonts import (
+    FontFace,
+    FontLibrary,
+    _has_latin_letters,
+    pixels,
+    system_font_folders,
+)
 from vary.errors import InputError, VaryError
 
 
@@ -194,3 +201,40 @@ def test_pixels_are_those_of_the_mask_and_stay(library, size_px):
 def test_what_the_nearest_font_lacks_is_told(library):
     assert library.lacking("a🙂b水") == {"🙂", "水"}
     assert library.lacking("abc") == set()
+
+
+class LyingFont:
+    """Draws boxes for letters: (top, bottom) by character, px against the baseline."""
+
+    def __init__(self, boxes):
+        self.boxes = boxes
+
+    def getbbox(self, text, anchor):
+        assert anchor == "ls"
+        top, bottom = self.boxes.get(text, (-12, 0))
+        return 0, top, 10, bottom
+
+
+@pytest.mark.parametrize(
+    ("boxes", "is_latin"),
+    [
+        (dict.fromkeys("öñäåû", (-17, 0)), True),
+        (dict.fromkeys("öñä", (-17, 0)), True),  # most of them are enough
+        (dict.fromkeys("öñ", (-17, 0)), False),
+        (dict.fromkeys("öñäåû", (-17, 5)), False),
+        ({}, False),
+    ],
+)
+def test_fonts_of_symbols_in_place_of_letters_are_told(boxes, is_latin):
+    assert _has_latin_letters(LyingFont(boxes), UNKNOWN) is is_latin
+
+
+def test_a_font_of_symbols_has_no_latin_letters(font_folder, monkeypatch):
+    monkeypatch.setattr("vary.data.fonts._has_latin_letters", lambda *_: False)
+    library = FontLibrary.discover([font_folder])
+    assert library.missing(library.faces[0], "ab1-.") == {"a", "b"}
+
+
+def test_a_font_of_letters_has_them(library):
+    face = library.faces[0]
+    assert _has_latin_letters(library.load(face, 24), font_tables(face.path, face.index))

@@ -28,6 +28,9 @@ _MISSING = "\U0010ffff"
 # anew, so that open faces of large collections look like gigabytes of memory.
 _MOST_OPEN, _MOST_OPEN_BYTES = 512, 192 << 20
 _WINDOW_PX = 512
+# Letters whose accents stand above them, and how high at least, of `_PROBE_PX`.
+_ACCENTED = (("ö", "o"), ("ñ", "n"), ("ä", "a"), ("å", "a"), ("û", "u"))
+_ACCENT_PX = 3
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,14 @@ class _Coverage:
         tables: what its file says.
         has, lacks: the characters that were asked for.
         absent: size and pixels of what it draws for a missing glyph, once that is known.
+        is_latin: Latin letters are drawn as such, once that is known.
     """
 
     tables: FontTables
     has: set[str] = field(default_factory=set)
     lacks: set[str] = field(default_factory=set)
     absent: tuple[tuple[int, int], bytes] | None = None
+    is_latin: bool | None = None
 
 
 def system_font_folders() -> list[Path]:
@@ -273,6 +278,11 @@ class FontLibrary:
     def _draws(self, known: _Coverage, face: FontFace, character: str) -> bool:
         font = self.load(face, _PROBE_PX)
         try:
+            if character.isascii() and character.isalpha():
+                if known.is_latin is None:
+                    known.is_latin = _has_latin_letters(font, known.tables)
+                if not known.is_latin:
+                    return False
             drawn = font.getmask(character)
             if known.absent is None:
                 mask = font.getmask(_MISSING)
@@ -282,6 +292,21 @@ class FontLibrary:
         if drawn.getbbox() is None:
             return False
         return drawn.size != known.absent[0] or pixels(drawn).tobytes() != known.absent[1]
+
+
+def _has_latin_letters(font: ImageFont.FreeTypeFont, tables: FontTables) -> bool:
+    """Return false for fonts of symbols that draw Greek letters or ornaments in place of Latin.
+
+    Their tables do not tell: they claim to have Latin letters, accented ones too. In all others
+    most of these stand on the line of their plain letters and are higher.
+    """
+    pairs = [pair for pair in _ACCENTED if all(map(tables.may_have, pair))]
+    alike = 0
+    for accented, plain in pairs:
+        _, high, _, low = font.getbbox(accented, anchor="ls")
+        _, top, _, bottom = font.getbbox(plain, anchor="ls")
+        alike += abs(low - bottom) <= 1 and top - high >= _ACCENT_PX
+    return not pairs or 2 * alike > len(pairs)
 
 
 class _Window(threading.local):
