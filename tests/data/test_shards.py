@@ -6,7 +6,7 @@ import pytest
 
 from vary.data.engines.base import Reject
 from vary.data.engines.page.engine import PageConfig, build_page_engine
-from vary.data.manifest import library_versions, read_manifest
+from vary.data.manifest import Rejected, library_versions, read_manifest, write_rejects
 from vary.data.schema import Sample
 from vary.data.shards import Run, file_sha256, generate, iterate_set, make_shard, read_rejects
 from vary.errors import InputError, VaryError
@@ -67,6 +67,13 @@ def test_rejects_name_id_reason_and_detail(tmp_path):
     assert rejected[0].id == "numbers/3/4"
     assert (rejected[0].reason, rejected[0].detail) == ("a fifth", "index 4")
     assert (rejected[2].reason, rejected[2].detail) == ("fault: ZeroDivisionError", "thirteen")
+
+
+def test_rejects_keep_the_line_ends_of_unicode(tmp_path):
+    details = ["one\u2028two", "three\u0085four\x1cfive", "six"]
+    rejected = [Rejected(i, f"a/1/{i}", "odd", detail) for i, detail in enumerate(details)]
+    write_rejects(tmp_path, rejected)
+    assert read_rejects(tmp_path) == rejected
 
 
 def test_a_users_mistake_stops_the_run(tmp_path):

@@ -152,7 +152,7 @@ def read_drop_list(path: Path) -> dict[str, tuple[str, str]]:
     """
     drops: dict[str, tuple[str, str]] = {}
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().splitlines():  # a name may hold line ends of Unicode
             drop = Drop(**json.loads(line))
             if not drop.key:
                 raise InputError(

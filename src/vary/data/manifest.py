@@ -162,8 +162,8 @@ def read_rejects(folder: Path) -> list[Rejected]:
     rejected: list[Rejected] = []
     if path.is_file():
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            rejected = [Rejected(**json.loads(line)) for line in lines]
+            # Bytes: `str.splitlines` would also split at line ends of Unicode within a detail.
+            rejected = [Rejected(**json.loads(line)) for line in path.read_bytes().splitlines()]
         except (ValueError, TypeError) as error:
             raise InputError(f"{path}: not a readable list of rejects ({error})") from error
     finished = read_journal(folder)

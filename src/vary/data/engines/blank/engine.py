@@ -182,11 +182,13 @@ class BlankEngine:
         assert self.other_side is not None
         drawn = self.other_side.draw(index, rng)
         size = (canvas.shape[1], canvas.shape[0])
-        # Blurred by a good part of a letter's height: no letter is left, nor in headings.
-        body_px = drawn.meta["body_pt"] * drawn.meta["dpi"] / 72 * size[1] / drawn.image.height
+        # Blurred by a good part of the largest letters' size: no letter is left, nor in headings.
+        scale = size[1] / drawn.image.height
+        tallest = max((word.y1 - word.y0 for word in drawn.words), default=0)
+        letter_px = max(drawn.meta["body_pt"] * drawn.meta["dpi"] / 72, tallest) * scale
         back = drawn.image.convert("L").resize(size, Image.Resampling.BILINEAR)
         back = back.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        back = back.filter(ImageFilter.GaussianBlur(body_px * between(rng, 0.28, 0.42)))
+        back = back.filter(ImageFilter.GaussianBlur(letter_px * between(rng, 0.28, 0.42)))
         grey = np.asarray(back, np.float32)
         ink = (np.float32(255) - grey) / 255
         if float(grey[:16, :16].min()) < 128:  # white on black
