@@ -73,6 +73,16 @@ def test_groups_over_paragraphs_lose_their_braces():
     ]  # fmt: skip
 
 
+def test_a_label_takes_no_name_from_a_theorem():
+    found = cut(
+        "\\begin{lemma}\\label{l}\n\n\\begin{figure}\\end{figure} All is well known.\\end{lemma}"
+        "\\begin{itemize}\\item\\label{i}\n\nOne thing is.\\item\\label{j}\\end{itemize}"
+        "\\label{x}\n\nMore of these words."
+    )
+    kinds = [(block.kind, block.label) for block in found.blocks]
+    assert kinds == [("paragraph", "Lemma"), ("item", "bullet"), ("paragraph", "")]
+
+
 def test_tables_have_their_captions():
     found = cut(
         r"\begin{table}\caption{Sizes in cm.}\begin{tabular}{ll}a&b\\c&d\end{tabular}\end{table}"

@@ -293,6 +293,7 @@ class _Cutter:
         self._flush()
         if LISTS.get(name) and self._lists:
             self._lists.pop()
+            self._open_item = None
         self._theorem = ""
         if name in {"table", "table*", "wraptable"}:
             self._place_caption()
@@ -350,14 +351,16 @@ class _Cutter:
             self.result.dropped[why] += 1
             return
         length = sum(len(run.content) for run in runs)
-        if length > MAX_PARAGRAPH:
+        if not length:  # a mere \label: what it stands before begins the theorem or the item
+            self._theorem, self._open_item = theorem, label
+        elif length > MAX_PARAGRAPH:
             self.result.dropped["a paragraph too long"] += 1
-        elif label is not None and length:
+        elif label is not None:
             depth = min(self._lists[-1].depth, 3) if self._lists else 1
             self.result.blocks.append(Block("item", runs, depth, label))
         elif length >= MIN_PARAGRAPH or any(run.kind == "display" for run in runs):
             self.result.blocks.append(Block("paragraph", runs, label=theorem))
-        elif length:
+        else:
             self.result.dropped["a paragraph too short"] += 1
 
 
