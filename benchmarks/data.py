@@ -8,7 +8,8 @@ Every recipe of recipes/data whose material is given, pages of 1024 px and lines
 of one core, images encoded, in a process of its own after a warm-up. Seconds are those of the
 processor, of the process and all that it starts (TeX, Node, the workers that open PDFs), so that
 what else the machine does matters little. From these: core hours and gigabytes for the recipe's
-whole count. MiB is the peak of all these processes together.
+whole count. MiB is the peak of all these processes together, own what of it is not mapped from
+files such as fonts, at the end.
 
 Then, by the clock: the pdf engine beside PyMuPDF's bare calls (`data_pdf.py`), charts beside a bare
 savefig (`data_charts.py`), and two workers beside one. These want an idle machine. Linux.
@@ -18,9 +19,10 @@ import argparse
 import json
 import multiprocessing
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -67,9 +69,8 @@ LIMITS = {
     "charts-echarts-en": 15.0,
     "charts-echarts-zh": 15.0,
 }
-LIMIT_MIB = 1024
 LIMIT_TWO_WORKERS = 1.8
-_MIB = 2**20
+HEADS = {"per s": 8, "asked": 6, "% ok": 4, "MiB": 6, "own": 6, "core h": 9, "GB": 8}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class Rate:
         indices: that were tried.
         cpu_s: of one core, for them.
         bytes_per_sample: of pictures and target.
-        mib: peak memory of all processes together.
+        mib: peak memory of all processes together, mapped files such as fonts with it.
+        own_mib: at the end, without what is mapped from files.
         count: of the recipe; 0: there is none.
     """
 
@@ -92,6 +94,7 @@ class Rate:
     cpu_s: float
     bytes_per_sample: float
     mib: float
+    own_mib: float
     count: int = 0
 
     @property
@@ -137,7 +140,8 @@ def rate(build: Callable[[], Engine], name: str, seconds: float, count: int = 0)
     spent = _tree_cpu_s() - start
     if not samples:
         raise VaryError(f"{name}: no sample in {seconds} s; give other material")
-    return Rate(name, samples, index - first, spent, size / samples, _tree_peak_mib(), count)
+    mib = (_tree_mib("VmHWM"), _tree_mib("RssAnon"))
+    return Rate(name, samples, index - first, spent, size / samples, *mib, count)
 
 
 def recipe_rate(name: str, overrides: Sequence[str], seconds: float) -> Rate:
@@ -178,14 +182,14 @@ def set_rate(text: Path, workers: int, shards: int = 12, shard_size: int = 24) -
 def _make(engine: Engine, first: int, seconds: float) -> tuple[int, int, int]:
     """Make samples for so many seconds of the processor; return the next index, samples, bytes."""
     index, samples, size = first, 0, 0
+    there = len(engine) if isinstance(engine, Sized) else sys.maxsize
     end = _tree_cpu_s() + seconds
     while _tree_cpu_s() < end:
         for _ in range(4):
             try:
-                sample = make_sample(engine, 1, index)
-            except Reject as reject:
-                if reject.reason == "no page left":
-                    return index, samples, size
+                sample = make_sample(engine, 1, index % there)
+            except Reject:
+                pass
             else:
                 samples += 1
                 size += len(sample.text.encode()) + sum(len(i.bytes) for i in sample.images)
@@ -220,14 +224,15 @@ def _tree_cpu_s() -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _tree_peak_mib() -> float:
+def _tree_mib(kind: str) -> float:
+    """Return the sum over the tree of a value of /proc/PID/status."""
     kib = 0
     for process in _tree():
         try:
             lines = Path(f"/proc/{process}/status").read_text().splitlines()
         except OSError:
             continue
-        kib += next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+        kib += next((int(line.split()[1]) for line in lines if line.startswith(kind)), 0)
     return kib / 1024
 
 
@@ -318,7 +323,8 @@ def _told(found: Rate) -> str:
     asked = "" if limit is None else f"{limit:.0f}"
     cost = f"{found.core_hours:9,.0f} {found.gigabytes:8,.0f}" if found.count else f"{'':18}"
     made = f"{100 * found.samples / found.indices:4.0f}"
-    return f"{found.name:36}{found.per_second:8.1f} {asked:>6} {made} {found.mib:7.0f} {cost}"
+    mib = f"{found.mib:6.0f} {found.own_mib:6.0f}"
+    return f"{found.name:35} {found.per_second:8.1f} {asked:>6} {made} {mib} {cost}"
 
 
 def main() -> None:
@@ -331,7 +337,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     only = tuple(given.only.split(","))
-    print(f"{'':36}{'per s':>8} {'asked':>6} {'% ok':>4} {'MiB':>7} {'core h':>9} {'GB':>8}")
+    print(" " * 35, *(f"{head:>{width}}" for head, width in HEADS.items()))
     rates = []
     for name, job in _jobs(given).items():
         if not name.startswith(only):
