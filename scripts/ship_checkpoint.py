@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from vary.model import VaryForConditionalGeneration, VaryProcessor
+from vary.model.configuration import STRIP_DECODERS
 
 _LARGEST_BYTES = 24 * 2**20
 
@@ -22,9 +23,11 @@ def main() -> int:
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--card", type=Path, required=True, help="Markdown; {facts} is filled in")
+    parser.add_argument("--decoder", choices=STRIP_DECODERS, default="lm", help="who reads strips")
     arguments = parser.parse_args()
     beside = arguments.target.with_name(arguments.target.name + ".part")
     model = VaryForConditionalGeneration.from_pretrained(arguments.source, dtype=torch.bfloat16)
+    model.config.strip_decoder = arguments.decoder
     model.save_pretrained(beside)
     VaryProcessor.from_pretrained(arguments.source).save_pretrained(beside)
     weights = beside / "model.safetensors"

@@ -19,7 +19,7 @@ def test_the_bundled_checkpoint():
     result = vary_info("nano")
     assert result.exit_code == 0, result.output
     lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
-    assert lines["parameters"] == "8,836,839"
+    assert lines["parameters"] == "10,503,124"
     assert lines["tasks"] == "ocr"
     assert "tokens per image  48\n" in result.stdout
     assert "llama: width 256, layers 4, heads 4, positions 1024, rows 2048, tied" in result.stdout
@@ -31,7 +31,7 @@ def test_json():
     found = json.loads(vary_info("nano", "--json").stdout)
     assert found["checkpoint"] == str(find_checkpoint("nano"))
     assert found["parameters"]["parts"]["projector"] == 98_560
-    assert found["vocabularies"][0]["ctc_classes"] == 327
+    assert found["vocabularies"][0]["ctc_classes"] == 6644
 
 
 def test_two_vocabularies_without_weights(tmp_path):

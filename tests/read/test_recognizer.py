@@ -137,6 +137,18 @@ def test_the_draft_alone(make, strips, monkeypatch):
     assert all(0 <= r.confidence <= 1 for r in drafts)
 
 
+def test_a_checkpoint_may_say_who_reads(make, strips, tmp_path):
+    model, processor = make()
+    assert StripRecognizer(model, processor).decoder == "lm"
+    model.config.strip_decoder = "ctc"
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    assert {r.decoder for r in load_recognizer(tmp_path, "cpu").read(strips)} == {"ctc"}
+    assert load_recognizer(tmp_path, "cpu", decoder="lm").decoder == "lm"
+    with pytest.raises(ValueError, match="strip_decoder must be one of lm, ctc, got 'beam'"):
+        VaryConfig(strip_decoder="beam")
+
+
 def test_the_model_is_not_asked_about_illegible_drafts(make, strips, monkeypatch):
     recognizer = StripRecognizer(*make())
     asked_all = recognizer.read(strips)

@@ -10,6 +10,8 @@ from vary.vocabulary.configuration import ViTDetConfig
 
 Fusion = Literal["channel", "sum", "sequence"]
 FUSIONS: tuple[Fusion, ...] = ("channel", "sum", "sequence")
+StripDecoder = Literal["lm", "ctc"]
+STRIP_DECODERS: tuple[StripDecoder, ...] = ("lm", "ctc")
 
 
 def config_from_dict(value: dict[str, Any] | PreTrainedConfig) -> PreTrainedConfig:
@@ -55,11 +57,14 @@ class VaryConfig(PreTrainedConfig):
             the first.
         image_token_id: the placeholder that a vision token replaces (`<imgpad>`).
         tasks: what this model was trained to do (`ocr`, `markdown`, `chart`, ...).
+        strip_decoder: who reads strips unless the user says otherwise: `lm`, the language model
+            over the CTC head's draft, or `ctc`, the CTC head alone, for a language model that does
+            not know all that the head does.
         **kwargs: transformers' own. `attn_implementation` goes to every part; a dictionary gives
             `text_config` and `vocabularies` their own.
 
     Raises:
-        ValueError: no vocabulary, an unknown fusion, or widths that do not add up.
+        ValueError: no vocabulary, an unknown fusion or decoder, or widths that do not add up.
 
     Source: paper 3.1 and 3.3; `sum` and `sequence` are ours.
     """
@@ -75,6 +80,7 @@ class VaryConfig(PreTrainedConfig):
         widths: list[int] | None = None,
         image_token_id: int | None = None,
         tasks: list[str] | tuple[str, ...] = (),
+        strip_decoder: StripDecoder = "lm",
         **kwargs: Any,
     ) -> None:
         parts = [ViTDetConfig()] if vocabularies is None else vocabularies
@@ -84,6 +90,7 @@ class VaryConfig(PreTrainedConfig):
         self.widths = widths
         self.image_token_id = image_token_id
         self.tasks = list(tasks)
+        self.strip_decoder = strip_decoder
         kwargs.setdefault("tie_word_embeddings", self.text_config.tie_word_embeddings)
         super().__init__(**kwargs)
         self._check()
@@ -93,6 +100,9 @@ class VaryConfig(PreTrainedConfig):
             raise ValueError("a model needs at least one vocabulary")
         if self.fusion not in FUSIONS:
             raise ValueError(f"fusion must be one of {', '.join(FUSIONS)}, got {self.fusion!r}")
+        if self.strip_decoder not in STRIP_DECODERS:
+            known = ", ".join(STRIP_DECODERS)
+            raise ValueError(f"strip_decoder must be one of {known}, got {self.strip_decoder!r}")
         if self.widths is None:
             return
         if self.fusion != "channel":

@@ -15,6 +15,7 @@ from torch import Tensor
 from vary.checkpoints import CONFIG_FILE
 from vary.errors import VaryError
 from vary.model import VaryConfig, VaryForConditionalGeneration, VaryProcessor
+from vary.model.configuration import StripDecoder
 from vary.model.inspection import checkpoint_info
 from vary.model.limits import max_answer_tokens
 from vary.model.modeling import EncodedImages
@@ -91,7 +92,7 @@ class StripRecognizer:
         model: in evaluation mode, on its device.
         processor: the model's.
         decoder: ``lm`` lets the language model write; ``ctc`` stops at the vocabulary's draft,
-            which is faster.
+            which is faster; None: what the checkpoint's configuration says.
 
     Attributes:
         tasks: what the model was trained for.
@@ -105,7 +106,7 @@ class StripRecognizer:
         self,
         model: VaryForConditionalGeneration,
         processor: VaryProcessor,
-        decoder: Literal["lm", "ctc"] = "lm",
+        decoder: StripDecoder | None = None,
     ) -> None:
         alphabet = getattr(model.config.vocabularies[0], "ctc_alphabet", None)
         rule = processor.image_processor.rules[0]
@@ -116,7 +117,7 @@ class StripRecognizer:
             )
         self.model = model
         self.processor = processor
-        self.decoder = decoder
+        self.decoder = decoder or model.config.strip_decoder
         self.alphabet: str = alphabet
         self.tasks = tuple(model.config.tasks)
         self.strip_size: tuple[int, int] = (rule.height, rule.width)
@@ -282,14 +283,14 @@ def mean_certainty(certainties: Sequence[float]) -> float:
 
 
 def load_recognizer(
-    path: Path, device: str = "auto", decoder: Literal["lm", "ctc"] = "lm"
+    path: Path, device: str = "auto", decoder: StripDecoder | None = None
 ) -> StripRecognizer | PageRecognizer:
     """Return the recognizer of a checkpoint folder: of strips or of whole pages, by its image rule.
 
     Args:
         path: the folder.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        decoder: see `StripRecognizer`; whole pages know ``lm`` alone.
+        decoder: see `StripRecognizer`; whole pages know no ``ctc``.
 
     Raises:
         VaryError: an unknown device, a folder without a model that reads, or ``ctc`` of one that
@@ -301,7 +302,7 @@ def load_recognizer(
     model = model.to(where).eval()
     if processor.image_processor.rules[0].mode == "strip":
         return StripRecognizer(model, processor, decoder)
-    if decoder != "lm":
+    if decoder == "ctc":
         raise VaryError(
             f"{path} reads whole pages, which only its language model can write; decoder "
             f"{decoder!r} is for models that read line strips: leave it out"
