@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vary.read.cutting import PageLayout
 from vary.read.joining import join_lines, join_paragraphs
 from vary.read.loops import find_repeated_lines
-from vary.read.marks import SeenLine, find_marks
+from vary.read.marks import find_marks, seen_lines
 from vary.read.results import (
     LineResult,
     PageResult,
@@ -50,11 +50,7 @@ def assemble_page(
     if not layout.tiles:
         reason = "no ink" if layout.blank else "no text found"
         return PageResult(**head, **where, status="blank", reason=reason)
-    seen = [
-        SeenLine(found.text, found.confidence, tile.height)
-        for tile, found in zip(layout.tiles, recognitions, strict=True)
-    ]
-    marks = find_marks(seen, min_confidence)
+    marks = find_marks(seen_lines(layout.tiles, recognitions), min_confidence)
     texts = ["" if i in marks else found.text for i, found in enumerate(recognitions)]
     repeats = find_repeated_lines(texts, [_ink_aspect(tile.ink) for tile in layout.tiles])
     for index in repeats:

@@ -7,6 +7,12 @@ gives words. So a page is asked whether words stand on it, and how large they ar
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vary.read.cutting import Tile
+
+if TYPE_CHECKING:
+    from vary.read.recognizer import Recognition
 
 _RUN = re.compile(r"[^\W_]+")
 # Letters that make a word, not all of them the same: the rows of a dotted form give "eee". On 400
@@ -47,6 +53,14 @@ class SeenLine:
         """Whether it has words beyond doubt."""
         letters = "".join(self.words).casefold()
         return bool(letters) and (self.confidence >= _SURE or len(set(letters)) >= _SURE_LETTERS)
+
+
+def seen_lines(tiles: Sequence[Tile], found: "Sequence[Recognition]") -> list[SeenLine]:
+    """Return what is known of the lines of tiles from what was read on each."""
+    return [
+        SeenLine(line.text, line.confidence, tile.height)
+        for tile, line in zip(tiles, found, strict=True)
+    ]
 
 
 def find_marks(lines: Sequence[SeenLine], min_confidence: float) -> set[int]:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vary.read.cutting import CuttingConfig, PageLayout, Tile, cut_page, tile_strip
-from vary.read.marks import SeenLine
+from vary.read.marks import seen_lines
 
 if TYPE_CHECKING:
     from vary.read.recognizer import Recognition
@@ -79,10 +79,7 @@ def _legibility(layout: PageLayout, draft: Draft, config: CuttingConfig) -> floa
     if not tiles:
         return 0.0
     drafts = draft([tile_strip(layout, tile, config) for tile in tiles])
-    seen = [
-        SeenLine(line.text, line.confidence, tile.height)
-        for line, tile in zip(drafts, tiles, strict=True)
-    ]
+    seen = seen_lines(tiles, drafts)
     return sum(line.confidence for line in seen if line.words) / len(seen)
 
 

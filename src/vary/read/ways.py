@@ -10,7 +10,7 @@ from PIL import Image
 
 from vary.read.assembly import assemble_page, assemble_whole_page
 from vary.read.cutting import CuttingConfig, PageLayout, cut_page, has_ink, tile_strip
-from vary.read.marks import SeenLine, find_marks
+from vary.read.marks import find_marks, seen_lines
 from vary.read.results import PageResult
 from vary.read.turning import has_narrow_tiles, turn_upright
 
@@ -101,14 +101,13 @@ class LineByLine:
         if draft is not None:
             layout, turned_deg = turn_upright(image, layout, draft, self.cutting)
         strips = [tile_strip(layout, tile, self.cutting) for tile in layout.tiles]
-        if draft is None or not self.min_confidence or not has_narrow_tiles(layout.tiles):
+        # Where drafts are all that is read, drafting first would read twice.
+        reads_once = getattr(self.recognizer, "decoder", "") == "ctc" or not self.min_confidence
+        if draft is None or reads_once or not has_narrow_tiles(layout.tiles):
             return Prepared(layout.size, strips, layout, turned_deg)
         drafts = self._in_batches(strips, draft)
-        seen = [
-            SeenLine(draft.text, draft.confidence, tile.height)
-            for tile, draft in zip(layout.tiles, drafts, strict=True)
-        ]
-        marks = {index: drafts[index] for index in find_marks(seen, self.min_confidence)}
+        found = find_marks(seen_lines(layout.tiles, drafts), self.min_confidence)
+        marks = {index: drafts[index] for index in found}
         pieces = [strip for index, strip in enumerate(strips) if index not in marks]
         return Prepared(layout.size, pieces, layout, turned_deg, marks)
 
