@@ -7,12 +7,13 @@ import re
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vary.data.answer_file import AnswerFile
 from vary.errors import InputError, VaryError
-from vary.eval.records import clean_text, read_json_lines
+from vary.eval.records import clean_text, parse_object
 from vary.extras import require
 
 GRADES_FILE = "grades.jsonl"
@@ -188,22 +189,15 @@ class GradeBook:
         Raises:
             InputError: a line of it is no grade.
         """
-        self._file = file
         self._grader = grader
-        self._lock = threading.Lock()
-        self._grades: dict[tuple[str, int], Grade] = {}
-        if file is not None and file.is_file():
-            _cut_torn_end(file)
-            for place, row in read_json_lines(file):
-                grade = _grade_of(row, place)
-                self._grades[grade.id, grade.run] = grade
+        self._grades = AnswerFile(file, _parse_grade, key=lambda grade: (grade.id, grade.run))
 
     def find(self, question: Question, run: int) -> Grade | None:
         """Return the grade of this answer by this grader and rubric, None where there is none.
 
         What an earlier run got no grade for is asked again.
         """
-        grade = self._grades.get((question.id, run))
+        grade = self._grades.find((question.id, run))
         known = (self._grader, rubric_hash(), question.hash)
         if grade is None or (grade.grader, grade.rubric, grade.question) != known or grade.reason:
             return None
@@ -211,12 +205,7 @@ class GradeBook:
 
     def add(self, grade: Grade) -> None:
         """Keep a grade, and write it before anything else is asked."""
-        with self._lock:
-            self._grades[grade.id, grade.run] = grade
-            if self._file is not None:
-                line = json.dumps(asdict(grade), ensure_ascii=False, allow_nan=False)
-                with self._file.open("a", encoding="utf-8", newline="\n") as stream:
-                    stream.write(line + "\n")
+        self._grades.add(grade)
 
 
 class Grader:
@@ -432,16 +421,8 @@ def _first_line(text: str) -> str:
     return next(iter(text.splitlines()), "")[:200]
 
 
-def _cut_torn_end(file: Path) -> None:
-    """Cut off a last line that a stopped run did not finish, so that the next starts anew."""
-    data = file.read_bytes()
-    end = data.rfind(b"\n") + 1
-    if end < len(data):
-        with file.open("r+b") as stream:
-            stream.truncate(end)
-
-
-def _grade_of(row: dict[str, Any], place: str) -> Grade:
+def _parse_grade(line: bytes, place: str) -> Grade:
+    row = parse_object(line, place)
     try:
         grade = Grade(**row)
         is_sound = (

@@ -4,10 +4,11 @@ import hashlib
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vary.data.answer_file import AnswerFile
 from vary.errors import InputError, MissingResourceError, VaryError
 from vary.extras import require
 
@@ -80,57 +81,27 @@ class Answer:
     answer_tokens: int
 
 
-class AnswerCache:
-    """Answers by their keys: read from a file of JSON lines, and written as they come.
+class AnswerCache(AnswerFile[str, Answer]):
+    """Answers by the hashes of their questions.
 
     Args:
-        file: the cache; a torn last line, as a killed run leaves it, is cut off.
+        file: see `AnswerFile`.
 
     Raises:
         InputError: a line of it is no answer.
     """
 
     def __init__(self, file: Path) -> None:
-        self.file = file
-        self._lock = threading.Lock()
-        self._answers: dict[str, Answer] = {}
-        if file.is_file():
-            self._read()
+        super().__init__(file, _parse_answer, key=lambda answer: answer.key)
 
-    def __len__(self) -> int:
-        """Return how many answers it holds."""
-        return len(self._answers)
 
-    def find(self, key: str) -> Answer | None:
-        """Return an answer, None where there is none."""
-        return self._answers.get(key)
-
-    def add(self, answer: Answer) -> None:
-        """Keep an answer, on disk before anything else is asked."""
-        line = json.dumps(asdict(answer), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        with self._lock:
-            self._answers[answer.key] = answer
-            with self.file.open("ab") as stream:
-                stream.write(line)
-                stream.flush()
-                os.fsync(stream.fileno())
-
-    def _read(self) -> None:
-        content = self.file.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            with self.file.open("r+b") as stream:
-                stream.truncate(whole)
-        # Not by `str.splitlines`, which also splits at U+2028 and the like within an answer.
-        for number, line in enumerate(content[:whole].splitlines(), start=1):
-            try:
-                answer = Answer(**json.loads(line))
-            except (ValueError, TypeError) as error:
-                raise InputError(
-                    f"{self.file}, line {number} is no answer ({error}); take the line out, or "
-                    "name another file of stories"
-                ) from error
-            self._answers[answer.key] = answer
+def _parse_answer(line: bytes, place: str) -> Answer:
+    try:
+        return Answer(**json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{place} is no answer ({error}); take the line out, or name another file of stories"
+        ) from error
 
 
 class Endpoint:
