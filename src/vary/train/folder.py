@@ -15,6 +15,7 @@ import yaml
 from safetensors import SafetensorError
 
 from vary import __version__
+from vary.data.manifest import replace_file
 from vary.data.shards import file_sha256
 from vary.errors import VaryError
 from vary.model import VaryForConditionalGeneration, VaryProcessor
@@ -150,10 +151,8 @@ def _check_inputs(
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that at any moment the old or the new one is there, never a part."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    """Write a text so that at any moment the old or the new file is there, never a part."""
+    replace_file(path, text.encode())
 
 
 def save_checkpoint(
