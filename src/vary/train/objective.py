@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vary.data.engines.base import sample_rng
@@ -14,6 +13,7 @@ from vary.errors import VaryError
 from vary.model.modeling import EncodedImages, VaryForConditionalGeneration, pad_ctc
 from vary.model.processing import VaryProcessor
 from vary.train.batches import Batch
+from vary.train.ctc_loss import ctc_loss_sum
 from vary.train.drafts import spoil
 from vary.train.freezing import freeze, frozen_patterns, is_fixed
 from vary.train.recipe import StageRecipe
@@ -242,13 +242,5 @@ def ctc_loss(logits: Tensor, lengths: Tensor, texts: list[str], alphabet: str) -
         ValueError: a text has characters that are not in the alphabet.
     """
     targets, target_lengths = encode_targets(texts, alphabet)
-    scores = logits.float().log_softmax(-1).transpose(0, 1)
-    summed = F.ctc_loss(
-        scores,
-        targets.to(logits.device),
-        lengths,
-        target_lengths.to(logits.device),
-        reduction="sum",
-        zero_infinity=True,
-    )
+    summed = ctc_loss_sum(logits, lengths, list(targets.split(target_lengths.tolist())))
     return summed / target_lengths.sum()
