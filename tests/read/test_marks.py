@@ -16,9 +16,22 @@ def test_a_page_of_words_keeps_signs_of_about_their_size():
     assert marks([*BODY, SeenLine("W", 0.99, 44), SeenLine("@", 0.99, 45)]) == ["@"]
 
 
-def test_a_low_confidence_makes_a_mark_of_anything():
-    assert marks([*BODY, SeenLine("words without a doubt", 0.59, 20)]) == ["words without a doubt"]
+def test_a_very_low_confidence_makes_a_mark_of_anything():
+    assert marks([*BODY, SeenLine("words without a doubt", 0.35, 20)]) == ["words without a doubt"]
     assert marks([SeenLine("x", 0.0, 3)], min_confidence=0) == []
+
+
+def test_beside_words_uncertain_words_of_their_size_stay():
+    assert marks([*BODY, SeenLine("wor4s in a stronqe face", 0.4, 20)]) == []
+    assert marks([*BODY, SeenLine("一行生僻的字", 0.4, 20)]) == []
+    other = [
+        SeenLine("wood and leaves", 0.4, 50),
+        SeenLine("oak", 0.5, 20),
+        SeenLine(".;:!", 0.5, 20),
+    ]
+    assert marks([*BODY, *other]) == ["wood and leaves", "oak", ".;:!"]
+    alone = SeenLine("wor4s in a stronqe face", 0.4, 20)
+    assert marks([alone] * 3) == [alone.text] * 3
 
 
 def test_where_signs_outnumber_words_only_sure_letters_and_figures_stay():

@@ -27,6 +27,11 @@ _VERY_SURE = 0.9
 _SMALLER, _LARGER = 0.5, 2.0
 # This many signs may stand on a page of few words, or of none.
 _FEW = 3
+# Beside words beyond doubt, a line of words and of their size is print though it is read badly: down
+# to this share of the confidence asked for. Of 24 Chinese pages in faces that nano had never seen,
+# 14 % of the text had been left out; the error fell from 0.26 to 0.15.
+_BESIDE_PRINT = 0.6
+_BESIDE_PRINT_SIGNS = 4
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,11 @@ def seen_lines(tiles: Sequence[Tile], found: "Sequence[Recognition]") -> list[Se
 def find_marks(lines: Sequence[SeenLine], min_confidence: float) -> set[int]:
     """Return the indices of the lines of a page that are marks and no text.
 
-    A line is a mark if its confidence is low. One without words is, if it is much smaller or
-    larger than the page's words. Where such signs outnumber the words, only letters and figures
-    that are very sure stay; where no words are sure, nothing stays but a few of these.
+    A line is a mark if its confidence is low; where words stand beyond doubt, one of words and of
+    their size is print even so, unless its confidence is very low. One without words is a mark, if
+    it is much smaller or larger than the page's words. Where such signs outnumber the words, only
+    letters and figures that are very sure stay; where no words are sure, nothing stays but a few of
+    these.
 
     Args:
         lines: all lines of a page.
@@ -83,9 +90,16 @@ def find_marks(lines: Sequence[SeenLine], min_confidence: float) -> set[int]:
         signs = told - marks
         stay = {i for i in signs if _is_sure_sign(lines[i]) or lines[i].words}
         return marks | (signs - stay if len(signs) <= _FEW else signs)
+    low, high = _SMALLER * min(heights), _LARGER * max(heights)
+    marks = {
+        i
+        for i in marks
+        if lines[i].confidence < _BESIDE_PRINT * min_confidence
+        or not low <= lines[i].height <= high
+        or len("".join(lines[i].words)) < _BESIDE_PRINT_SIGNS
+    }
     words = {i for i in told - marks if lines[i].words}
     signs = told - marks - words
-    low, high = _SMALLER * min(heights), _LARGER * max(heights)
     signs_of_size = {i for i in signs if low <= lines[i].height <= high}
     if len(signs_of_size) > len(words) + _FEW:
         signs_of_size = {i for i in signs_of_size if _is_sure_sign(lines[i])}
