@@ -25,11 +25,11 @@ def test_beside_words_uncertain_words_of_their_size_stay():
     assert marks([*BODY, SeenLine("wor4s in a stronqe face", 0.4, 20)]) == []
     assert marks([*BODY, SeenLine("一行生僻的字", 0.4, 20)]) == []
     other = [
-        SeenLine("wood and leaves", 0.4, 50),
+        SeenLine("wood, leaves", 0.4, 50),
         SeenLine("oak", 0.5, 20),
         SeenLine(".;:!", 0.5, 20),
     ]
-    assert marks([*BODY, *other]) == ["wood and leaves", "oak", ".;:!"]
+    assert marks([*BODY, *other]) == ["wood, leaves", "oak", ".;:!"]
     alone = SeenLine("wor4s in a stronqe face", 0.4, 20)
     assert marks([alone] * 3) == [alone.text] * 3
 

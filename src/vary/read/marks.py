@@ -27,9 +27,9 @@ _VERY_SURE = 0.9
 _SMALLER, _LARGER = 0.5, 2.0
 # This many signs may stand on a page of few words, or of none.
 _FEW = 3
-# Beside words beyond doubt, a line of words and of their size is print though it is read badly: down
-# to this share of the confidence asked for. Of 24 Chinese pages in faces that nano had never seen,
-# 14 % of the text had been left out; the error fell from 0.26 to 0.15.
+# Beside words beyond doubt, a line of words and of their size is print though it is read badly,
+# down to this share of the confidence asked for. Of 24 Chinese pages in faces that nano had never
+# seen, 14 % of the text had been left out; the error fell from 0.26 to 0.15.
 _BESIDE_PRINT = 0.6
 _BESIDE_PRINT_SIGNS = 4
 
