@@ -6,6 +6,7 @@ from vary.read.results import (
     DocumentResult,
     LineResult,
     PageResult,
+    WordResult,
     escape_markdown,
     render_pages,
     write_beside,
@@ -45,8 +46,9 @@ def test_md_of_a_single_page_is_bare():
 
 
 def test_json_holds_every_page_with_its_number_and_decoders():
+    words = (WordResult("über", (1, 2, 3, 4), 0.654321),)
     lines = (
-        LineResult((1, 2, 3, 4), "über", 0.87654, "lm", line=0),
+        LineResult((1, 2, 3, 4), "über", 0.87654, "lm", line=0, words=words),
         LineResult((5, 6, 7, 8), "b", 0.5, "ctc", "ok", 1, 1, draft="x", fallback="truncated"),
     )
     pages = [*THREE, page(4, 4, lines=lines, confidence=0.123456, decoder="ctc", model="nano")]
@@ -69,7 +71,11 @@ def test_json_holds_every_page_with_its_number_and_decoders():
         "decoder": "ctc",
         "status": "ok",
         "fallback": "truncated",
+        "words": [],
     }
+    assert last["lines"][0]["words"] == [
+        {"text": "über", "box": [1, 2, 3, 4], "confidence": 0.6543}
+    ]
 
 
 def test_jsonl_is_one_line_per_page():

@@ -31,7 +31,7 @@ def page(draw_page):
 def test_a_page_is_read_however_it_lies(page, nano, turned_deg):
     lying = page.rotate(-turned_deg, expand=True)
     (result,) = Reader(nano, min_confidence=0.6).read(lying)
-    assert (result.turned_deg, result.size) == (turned_deg, page.size)
+    assert (result.turned_deg, result.size) == (turned_deg, lying.size)
     assert result.to_dict()["turned_deg"] == turned_deg
     (upright,) = Reader(nano, min_confidence=0.6).read(page)
     assert [line.text for line in result.lines] == [line.text for line in upright.lines]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from vary.read.boxes import PageFrame, place_words
 from vary.read.cutting import PageLayout
 from vary.read.joining import join_lines, join_paragraphs
 from vary.read.loops import find_repeated_lines
@@ -37,6 +38,7 @@ def assemble_page(
     recognitions: "Sequence[Recognition]",
     *,
     min_confidence: float = 0.0,
+    turned_deg: int = 0,
 ) -> PageResult:
     """Return the result of a page that was cut and read.
 
@@ -45,8 +47,14 @@ def assemble_page(
         layout: the page as cut.
         recognitions: one for each tile.
         min_confidence: see `Reader`.
+        turned_deg: by how much the page was turned counter-clockwise before it was cut.
     """
-    where: dict[str, Any] = {"size": layout.size, "angle_deg": layout.angle_deg}
+    frame = PageFrame(layout.size, layout.angle_deg, turned_deg)
+    where: dict[str, Any] = {
+        "size": frame.input_size,
+        "angle_deg": layout.angle_deg,
+        "turned_deg": turned_deg,
+    }
     if not layout.tiles:
         reason = "no ink" if layout.blank else "no text found"
         return PageResult(**head, **where, status="blank", reason=reason)
@@ -56,7 +64,7 @@ def assemble_page(
     for index in repeats:
         texts[index] = ""
     statuses = dict.fromkeys(marks, "ok") | dict.fromkeys(repeats, "loop")
-    lines = _lines(layout, recognitions, texts, statuses)
+    lines = _lines(layout, recognitions, texts, statuses, frame)
     status, reason = _page_status(lines, len(marks))
     return PageResult(
         **head,
@@ -154,12 +162,13 @@ def _lines(
     recognitions: "Sequence[Recognition]",
     texts: Sequence[str],
     statuses: dict[int, str],
+    frame: PageFrame,
 ) -> tuple[LineResult, ...]:
     """Return the lines with the page's own choice of text, and of status where it made one."""
     lines = []
     for index, (tile, found) in enumerate(zip(layout.tiles, recognitions, strict=True)):
         line = LineResult(
-            box=tile.ink,
+            box=frame.to_input(tile.ink),
             text=texts[index],
             confidence=float(found.confidence),
             decoder=found.decoder,
@@ -170,6 +179,7 @@ def _lines(
             # Recognizers that do not draft and write have neither.
             written=getattr(found, "written", ""),
             fallback=getattr(found, "fallback", ""),
+            words=place_words(layout, tile, found, texts[index], frame),
         )
         lines.append(line)
     return tuple(lines)

@@ -4,7 +4,7 @@ import difflib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -33,6 +33,8 @@ Fallback = Literal["", "loop", "truncated", "unlike", "improbable", "illegible"]
 # The model is not asked about a draft as uncertain as that, or of so many signs without a word.
 _LEGIBLE = 0.5
 _MANY_SIGNS = 8
+# The CTC head's text of a strip, the place of each character (see `Recognition`), its probability.
+_Draft = tuple[str, list[float], list[float]]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Recognition:
     draft: str
     written: str = ""
     fallback: Fallback = ""
+    places: tuple[float, ...] = ()
+    certainties: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,19 +139,18 @@ class StripRecognizer:
             return self.draft(strips)
         encoded, sizes, drafts = self._see(strips)
         found = {
-            place: Recognition(
-                text, "ctc", mean_certainty(certainties), "ok", text, fallback="illegible"
-            )
-            for place, (text, _, certainties) in enumerate(drafts)
-            if is_illegible(text, certainties)
+            place: replace(_as_drafted(draft), fallback="illegible")
+            for place, draft in enumerate(drafts)
+            if is_illegible(draft[0], draft[2])
         }
         asked = [place for place in range(len(drafts)) if place not in found]
         if asked:
             part = select_images(encoded, asked) if found else encoded
             texts = [drafts[place][0] for place in asked]
             for place, answer in zip(asked, self._answer(part, sizes[asked], texts), strict=True):
-                draft, _, certainties = drafts[place]
-                found[place] = judge(answer, draft, certainties)
+                draft, places, certainties = drafts[place]
+                judged = judge(answer, draft, certainties)
+                found[place] = replace(judged, places=tuple(places), certainties=tuple(certainties))
         return [found[place] for place in range(len(drafts))]
 
     @torch.inference_mode()
@@ -155,20 +158,24 @@ class StripRecognizer:
         """Return what the CTC head alone reads on each strip; as `read`, but sooner."""
         if not strips:
             return []
-        return [
-            Recognition(text, "ctc", mean_certainty(certainties), "ok", text)
-            for text, _, certainties in self._see(strips)[2]
-        ]
+        return [_as_drafted(draft) for draft in self._see(strips)[2]]
 
-    def _see(
-        self, strips: Sequence[np.ndarray]
-    ) -> tuple[EncodedImages, Tensor, list[tuple[str, list[int], list[float]]]]:
+    def _see(self, strips: Sequence[np.ndarray]) -> tuple[EncodedImages, Tensor, list[_Draft]]:
         """Return strips as encoded, their sizes, and the CTC head's drafts."""
-        features = self.processor.image_processor(list(strips))
+        images = self.processor.image_processor
+        features = images(list(strips))
         pixels = features["pixel_values"].to(self.model.device)
         encoded = self.model.encode_images([pixels], features["image_sizes"])
         assert encoded.ctc_logits is not None
-        drafts = decode_greedy(encoded.ctc_logits, self.alphabet)
+        column_px = pixels.shape[-1] / encoded.ctc_logits.shape[1]
+        drafts = []
+        for strip, (text, columns, certainties) in zip(
+            strips, decode_greedy(encoded.ctc_logits, self.alphabet), strict=True
+        ):
+            height, width = strip.shape[:2]
+            own_px = width * images.rules[0].scale(width, height)[0]
+            places = [min(1.0, (column + 0.5) * column_px / own_px) for column in columns]
+            drafts.append((text, places, certainties))
         return encoded, features["image_sizes"], drafts
 
     def _answer(self, encoded: EncodedImages, sizes: Tensor, drafts: list[str]) -> list[Answer]:
@@ -219,6 +226,20 @@ class StripRecognizer:
         end = self.processor.tokenizer.eos_token_id
         texts = self.processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
         return [(text, end in answer) for text, answer in zip(texts, answers, strict=True)]
+
+
+def _as_drafted(draft: _Draft) -> Recognition:
+    """Return a draft that stands for its line."""
+    text, places, certainties = draft
+    return Recognition(
+        text,
+        "ctc",
+        mean_certainty(certainties),
+        "ok",
+        text,
+        places=tuple(places),
+        certainties=tuple(certainties),
+    )
 
 
 def judge(answer: Answer, draft: str, certainties: Sequence[float]) -> Recognition:

@@ -12,6 +12,22 @@ Status = Literal["ok", "blank", "truncated", "loop", "failed"]
 Format = Literal["txt", "md", "json", "jsonl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 PAGE_BREAK = "\f"
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class WordResult:
+    """A word and where it stands.
+
+    Attributes:
+        text: between white space; an ideograph, a kana or a wide mark is a word by itself.
+        box: x0, y0, x1, y1 of its ink, half-open, in pixels of the page as it came.
+        confidence: 0 to 1: how probable it is that all of its characters are right.
+    """
+
+    text: str
+    box: Box
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -19,8 +35,9 @@ class LineResult:
     """The text of one tile (a line, or a part of a long one), or one line of a whole page's text.
 
     Attributes:
-        box: x0, y0, x1, y1 of the ink, half-open, in pixels of the page as it was read; None from
-            a model that reads whole pages, which does not say where a line stands.
+        box: x0, y0, x1, y1 of the ink, half-open, in pixels of the page as it came, before it was
+            turned; None from a model that reads whole pages, which does not say where a line
+            stands.
         text: what stands there.
         confidence: 0 to 1.
         decoder: `lm`, or `ctc` where the language model's text was not used.
@@ -32,9 +49,10 @@ class LineResult:
         written: what the language model alone wrote, whether its text was used or not.
         fallback: why it was not: `loop`, `truncated`, `unlike` (the draft), `improbable`; else
             empty.
+        words: of the text, from left to right; none of a line without box or text.
     """
 
-    box: tuple[int, int, int, int] | None
+    box: Box | None
     text: str
     confidence: float
     decoder: str = "lm"
@@ -44,6 +62,7 @@ class LineResult:
     draft: str = ""
     written: str = ""
     fallback: str = ""
+    words: tuple[WordResult, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,10 +83,11 @@ class PageResult:
             for a page without text.
         decoder: who wrote most of the characters, `lm` or `ctc`; None for a page without.
         seconds: spent on this page.
-        size: width and height in pixels of the page as it was read; (0, 0) if it failed early.
+        size: width and height in pixels of the page as it came, to which all boxes refer: of a
+            PDF's page as it was rendered; (0, 0) if it failed early.
         turned_deg: 90, 180 or 270 if the page lay on its side or upside down and was turned
             counter-clockwise by that.
-        angle_deg: skew that was taken out; size and boxes refer to the page after both.
+        angle_deg: skew that was taken out of the turned page, counter-clockwise.
         lines: in reading order.
         draft: the page's text by the CTC head alone, in the form of `text`.
         written: the page's text by the language model alone, in the form of `text`; of a page read
@@ -122,6 +142,10 @@ def _line_dict(line: LineResult) -> dict[str, Any]:
         "decoder": line.decoder,
         "status": line.status,
         "fallback": line.fallback,
+        "words": [
+            {"text": word.text, "box": list(word.box), "confidence": round(word.confidence, 4)}
+            for word in line.words
+        ],
     }
 
 

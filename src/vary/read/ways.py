@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -138,8 +138,13 @@ class LineByLine:
         rest = iter(found)
         tiles = range(len(page.layout.tiles))
         all_found = [page.marks[i] if i in page.marks else next(rest) for i in tiles]
-        result = assemble_page(head, page.layout, all_found, min_confidence=self.min_confidence)
-        return replace(result, turned_deg=page.turned_deg)
+        return assemble_page(
+            head,
+            page.layout,
+            all_found,
+            min_confidence=self.min_confidence,
+            turned_deg=page.turned_deg,
+        )
 
 
 @dataclass

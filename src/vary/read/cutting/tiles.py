@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image
 
+from vary.read.cutting.background import ink_mask
 from vary.read.cutting.layout import Box, CuttingConfig, PageLayout, Tile
 from vary.read.cutting.lines import Segment
 from vary.read.cutting.raster import Components, running_max
@@ -165,26 +166,37 @@ def _crop(image: np.ndarray, box: Box, fill: int) -> np.ndarray:
     return out
 
 
+def _owners(layout: PageLayout, tile: Tile) -> tuple[np.ndarray, float]:
+    """Return whose ink each pixel of a tile's box is (see `PageLayout`), and the map's scale."""
+    assert layout.owner is not None
+    scale = layout.image.shape[0] / layout.owner.shape[0]
+    if scale == 1:
+        return _crop(layout.owner, tile.box, 0), scale
+    x0, y0, x1, y1 = tile.box
+    rows = np.clip(((np.arange(y0, y1) + 0.5) / scale).astype(int), 0, len(layout.owner) - 1)
+    columns = ((np.arange(x0, x1) + 0.5) / scale).astype(int)
+    columns = np.clip(columns, 0, layout.owner.shape[1] - 1)
+    return layout.owner[np.ix_(rows, columns)], scale
+
+
 def _own_ink(layout: PageLayout, tile: Tile, crop: np.ndarray) -> np.ndarray:
     """Return the crop with the ink of other tiles whitened."""
     if layout.owner is None or tile not in layout.numbers:
         return crop
-    scale = layout.image.shape[0] / layout.owner.shape[0]
-    x0, y0, x1, y1 = tile.box
-    number = layout.numbers[tile] + 1
-    if scale == 1:
-        owner = _crop(layout.owner, tile.box, 0)
-    else:
-        rows = np.clip(((np.arange(y0, y1) + 0.5) / scale).astype(int), 0, len(layout.owner) - 1)
-        columns = ((np.arange(x0, x1) + 0.5) / scale).astype(int)
-        columns = np.clip(columns, 0, layout.owner.shape[1] - 1)
-        owner = layout.owner[np.ix_(rows, columns)]
-    mine = owner == number
+    owner, scale = _owners(layout, tile)
+    mine = owner == layout.numbers[tile] + 1
     near = mine
     reach = 2 * int(np.ceil(scale)) + 1
     for axis in (0, 1):
         near = running_max(near, reach, axis)
     return np.where(near & (mine | (owner == 0)), crop, 255).astype(np.uint8)
+
+
+def tile_ink(layout: PageLayout, tile: Tile) -> np.ndarray:
+    """Return (H, W) bool of a tile's box: where its own ink is."""
+    if layout.owner is None or tile not in layout.numbers:
+        return ink_mask(_crop(layout.image, tile.box, 255))
+    return _owners(layout, tile)[0] == layout.numbers[tile] + 1
 
 
 def tile_strip(layout: PageLayout, tile: Tile, config: CuttingConfig = _DEFAULT) -> np.ndarray:
