@@ -15,13 +15,13 @@ from vary.data.engines.latex.tokens import UnusableError, read_tokens
         (r"{\bf x} + {\cal A}", r"\mathbf{x}+\mathcal{A}"),
         (r"\hat x + \mathbb R + 0.70{} + {y}", r"\hat{x}+\mathbb{R}+0.70+y"),
         (r"\frac 1{x} + \frac{a}{b}{} + {}^2 1{,}000 {=} {\rm ab}",
-         r"\frac1{x}+\frac{a}{b}{}+{}^21{,}000{=}{\mathrm{ab}}"),
+         r"\frac{1}{x}+\frac{a}{b}+{}^21{,}000{=}\mathrm{ab}"),
         (r"\tilde\Vx + x^{\mathbf{T}} + \sqrt[3]{\mathbf{y}}",
          r"\tilde{\mathrm{Vx}}+x^{\mathbf{T}}+\sqrt[3]{\mathbf{y}}"),
         (r"\mathbb{1} \mathcal{Mod} \mathscr{XY}",  # their fonts have capitals alone
          r"\mathbf{1}\mathit{Mod}\mathscr{XY}"),
         (r"\alpha\sin{A} + \log{2x} + \frac\sin{A} + \sqrt x{y}",  # braces that say nothing
-         r"\alpha\sin A+\log{2x}+\frac\sin{A}+\sqrt xy"),
+         r"\alpha\sin A+\log2x+\frac{\sin}{A}+\sqrt{x}y"),
         (r"\begin{cases} a \\ b \\ \end{cases} \begin{aligned} c \\ d \\[2pt] \end{aligned}",
          r"\begin{cases}a\\b\end{cases}\begin{aligned}c\\d\end{aligned}"),
         (r"\begin{array}{c} a \\ \hline \end{array}", r"\begin{array}{c}a\\\hline\end{array}"),
@@ -49,6 +49,7 @@ def test_formulas_have_one_form(source, target):
         ("aligned", r"a &= b", r"\begin{aligned}a&=b\end{aligned}"),
         ("", r"a \tag{7}", "a"),
         ("", r"a \\ [b]", r"\begin{gathered}a\\{}[b]\end{gathered}"),
+        ("", r"[a] \\ {}* b", r"\begin{gathered}{}[a]\\{}*b\end{gathered}"),
     ],
 )
 def test_rows_become_one_line(rows, source, target):

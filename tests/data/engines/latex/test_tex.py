@@ -126,6 +126,14 @@ def test_xetex_keeps_a_format_too_and_then_loads_its_fonts(cage_zh):
     assert list((next(iter(cage_zh._formats.values())).parent).glob("*.fmt"))
 
 
+@needs_xetex
+def test_a_class_that_measures_letters_finds_some_while_its_format_is_made(cage_zh):
+    shared = r"\documentclass{scrartcl}\newlength\Vseen\settowidth\Vseen{mm}\edef\Vtold{\the\Vseen}"
+    made = cage_zh.set_document(shared, r"\begin{document}\Vtold\end{document}")
+    text = pypdfium2.PdfDocument(io.BytesIO(made.pdf))[0].get_textpage().get_text_range()
+    assert float(text.split("pt")[0]) > 10
+
+
 @needs_tex
 def test_what_killed_processes_left_is_removed(tmp_path, monkeypatch):
     left, used, foreign = (tmp_path / f"vary-tex-{name}" for name in ("left", "used", "foreign"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from vary.data.engines.latex.canonical import canonical
 from vary.data.engines.latex.names import (
     MATH_ALIASES,
     MATH_COMMANDS,
@@ -32,8 +33,7 @@ def read_formula(tokens: Sequence[str], is_allowed: Callable[[str], bool] = str.
     Raises:
         UnusableError: it is empty, or holds what the engine does not know.
     """
-    pieces = _without_idle_braces(_FormulaReader(tokens, is_allowed).read())
-    written = join_tokens(pieces)
+    written = join_tokens(canonical(_FormulaReader(tokens, is_allowed).read()))
     if not written.strip("{} \\,;!."):
         raise UnusableError("an empty formula")
     if len(written) > MAX_FORMULA:
@@ -69,7 +69,8 @@ def read_rows(tokens: Sequence[str], rows: str, is_allowed: Callable[[str], bool
         return written[0]
     name = "aligned" if has_marks else rows or "gathered"
     body = join_tokens(["\\\\", line] if number else [line] for number, line in enumerate(written))
-    return f"\\begin{{{name}}}{body}\\end{{{name}}}"
+    guard = "{}" if body.startswith("[") else ""  # else an option of the environment
+    return f"\\begin{{{name}}}{guard}{body}\\end{{{name}}}"
 
 
 def split_at(tokens: Sequence[str], mark: str) -> list[list[str]]:
@@ -95,64 +96,10 @@ def join_tokens(pieces: object) -> str:
             continue
         if written and token[0].isalpha() and _ends_in_word(written[-1]):
             written.append(" ")
-        if written and token[0] == "[" and written[-1].endswith("\\\\"):
+        if written and token[0] in "[*" and written[-1].endswith("\\\\"):
             written.append("{}")
         written.append(token)
     return "".join(written)
-
-
-def _without_idle_braces(tokens: Sequence[str]) -> list[str]:
-    r"""Return tokens without braces that nobody sees: `x{}`, `{x}` and `{\mathbf{x}}`.
-
-    Braces that may be an argument, or that make a formula of signs a letter (`{=}`), stay.
-    """
-    out: list[str] = []
-    dropped: set[int] = set()
-    for place, token in enumerate(tokens):
-        if place in dropped or _ends_last_row(tokens, place):
-            continue
-        end = _end_of_idle_braces(tokens, place, out) if token == "{" else 0
-        if end:
-            dropped.add(end)
-        else:
-            out.append(token)
-    return out
-
-
-def _ends_last_row(tokens: Sequence[str], place: int) -> bool:
-    r"""Return whether a token is a `\\\\` behind which its environment ends."""
-    following = tokens[place + 1] if place + 1 < len(tokens) else ""
-    return tokens[place] == "\\\\" and following.startswith("\\end{")
-
-
-def _end_of_idle_braces(tokens: Sequence[str], start: int, before: Sequence[str]) -> int:
-    """Return where braces end that say nothing, 0 for others."""
-    follows_letter = bool(before) and (before[-1].isalnum() or before[-1][1:] in _FUNCTIONS)
-    if before and not follows_letter and before[-1] not in _BEFORE_BRACES:
-        return 0
-    if len(before) > 1 and before[-2][1:] in _TWO_ARGUMENTS:
-        return 0  # \frac 1{x}
-    first = tokens[start + 1] if start + 1 < len(tokens) else ""
-    if first == "}":
-        idle = follows_letter and tokens[start + 2 : start + 3] not in (["^"], ["_"], ["'"])
-        return start + 1 if idle else 0
-    if len(first) == 1 and first.isalnum():
-        end = start + 2
-    elif first[:1] == "\\" and first[1:-1] in _ALPHABETS and first[-1] == "{":
-        end = _closing(tokens, start + 1) + 1
-    else:
-        return 0
-    return end if tokens[end : end + 1] == ["}"] else 0
-
-
-def _closing(tokens: Sequence[str], start: int) -> int:
-    """Return where the group ends that a token opens."""
-    depth = 0
-    for place in range(start, len(tokens)):
-        depth += (tokens[place][-1:] == "{" and tokens[place] != "\\{") - (tokens[place] == "}")
-        if depth == 0:
-            return place
-    return len(tokens)
 
 
 def _flat(pieces: object) -> list[str]:
@@ -355,7 +302,8 @@ class _FormulaReader:
             if token in {"$", "\\("}:
                 closing = "$" if token == "$" else "\\)"
                 inner = reader.until("", closing)
-                out += ["$", join_tokens(_FormulaReader(inner, self._is_allowed).read()), "$"]
+                pieces = canonical(_FormulaReader(inner, self._is_allowed).read())
+                out += ["$", join_tokens(pieces), "$"]
             elif token in {"{", "}"}:
                 continue
             elif token[0] == "\\":
@@ -399,16 +347,6 @@ _WITH_ARGUMENT = _ALPHABETS | name_set(
 # Alphabets of capitals. For small letters and digits their fonts have other signs, which TeX sets
 # without a word: \mathbb{1} is a small bar.
 _CAPITALS = {"mathbb": "mathbf", "mathcal": "mathit", "mathscr": "mathit"}
-# Names set upright that take no argument, whatever stands behind them in braces.
-_FUNCTIONS = name_set(
-    """
-    arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf
-    limsup ln log max min Pr sec sin sinh sup tan tanh
-    """
-)
-_TWO_ARGUMENTS = name_set("frac dfrac tfrac cfrac binom dbinom tbinom overset underset stackrel")
-# Behind these a brace is no argument.
-_BEFORE_BRACES = frozenset({"{", "&", "\\\\", *"([,=+-<>|:;/.*!"})
 # Commands of TeX that take something else than a group.
 _PRIMITIVES = name_set(
     """

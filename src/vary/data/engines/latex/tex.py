@@ -31,11 +31,13 @@ MARKS_NAME = "marks.txt"
 _FIRST_ERROR = re.compile(r"^! *(.+?)\s*$(?:\n(?!l\.).*$){0,8}(?:\n(l\.\d+ .*)$)?", re.MULTILINE)
 _LOG_READ = 400_000
 _CLOCK = 10
-# XeTeX keeps no format in which an OpenType font is loaded. So no font is while it is made; what a
-# document then begins with loads the one that would have been.
+# XeTeX keeps no format in which an OpenType font is loaded. So no font is while it is made, but for
+# one of the old kind: classes measure letters (scrartcl divides by their width). What a document
+# then begins with loads the one that would have been.
 _BEFORE_DUMP = {
     "en": "",
-    "zh": r"\makeatletter\let\Vpickup\pickup@font\def\pickup@font{}\makeatother ",
+    "zh": r"\font\Vmeasured=cmr10 \Vmeasured"
+    r"\makeatletter\let\Vpickup\pickup@font\def\pickup@font{}\makeatother ",
 }
 _AFTER_DUMP = {
     "en": "",

@@ -29,6 +29,8 @@ _ESCAPES = {
 }  # fmt: skip
 _CODE_ESCAPES = {"'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": "-{}"}
 _FONTS = {"bold": r"\textbf", "italic": r"\emph", "code": r"\texttt"}
+# Of an item: a number, a letter or a Roman number; "Check." is a word.
+_NUMBER = re.compile(r"[(（\[]?(?:\d{1,3}|[A-Za-z]|[ivxl]{1,5}|[IVXL]{1,5})(?:\.\d{1,3})*[.)）\]]")
 _APOSTROPHE = re.compile("(?<=[A-Za-z])’(?=[A-Za-z ])")
 # A cell with more characters is set as a paragraph.
 _WIDE_CELL = 34
@@ -320,7 +322,7 @@ def _item_label(style: str, number: int) -> str:
 
 def is_number(label: str) -> bool:
     """Return whether an item's label is a number or a letter, and no word."""
-    return len(label) <= 6 and label[-1:] in {".", ")"}
+    return _NUMBER.fullmatch(label) is not None
 
 
 def _text_parts(runs: Sequence[Run]) -> list[str]:
