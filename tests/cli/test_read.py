@@ -1,8 +1,10 @@
 import io
 import json
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from rich.console import Console
 from transformers import OPTConfig, OPTForCausalLM
 from typer.testing import CliRunner
@@ -327,6 +329,48 @@ def test_an_unknown_model(picture, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+# -- overlays ----------------------------------------------------------------------------------
+
+
+def test_overlays_lie_beside_the_texts(read, tmp_path, picture, draw_page, write_pdf):
+    paper = write_pdf(tmp_path / "paper.pdf", [draw_page(["a line"]), None, draw_page([])])
+    out = tmp_path / "out"
+    result = read(picture, paper, "--out", out, "--overlay")
+    assert result.exit_code == 1  # of the broken page
+    names = sorted(path.name for path in out.glob("*.png"))
+    wanted = ["paper.page-1.overlay.png", "paper.page-3.overlay.png", "scan.overlay.png"]
+    assert names == wanted
+    assert not list(out.glob("*.part"))
+    drawn = np.asarray(Image.open(out / "scan.overlay.png"))
+    page = np.asarray(Image.open(picture).convert("RGB"))
+    assert drawn.shape[1] == page.shape[1]
+    marked = drawn[len(drawn) - len(page) :] != page
+    assert marked.any()
+    blank = np.asarray(Image.open(out / "paper.page-3.overlay.png"))
+    assert (blank[-300:] == 255).all()
+
+
+def test_texts_without_overlays_are_not_those_with(read, tmp_path, picture):
+    out = tmp_path / "out"
+    assert read(picture, "--out", out).exit_code == 0
+    result = read(picture, "--out", out, "--overlay")
+    assert result.exit_code == 1
+    assert "other settings" in result.stderr
+    assert not list(out.glob("*.png"))
+    assert read(picture, "--out", out, "--overlay", "--overwrite").exit_code == 0
+    assert "0 read" in read(picture, "--out", out, "--overlay").stderr
+
+
+def test_overlays_need_a_folder_that_is_not_read_next_time(read, tmp_path, picture, recognizer):
+    result = read(picture, "--overlay")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--out" in result.stderr
+    result = read(tmp_path, "--out", tmp_path / "out", "--overlay")
+    assert result.exit_code == 2
+    assert "outside" in result.stderr
+    assert not recognizer.batches
+
+
 # -- models of whole pages ---------------------------------------------------------------------
 
 
@@ -379,6 +423,13 @@ def test_whole_pages_are_read_by_the_same_command(page_model, picture, tmp_path,
     assert (blank["status"], blank["lines"]) == ("blank", [])
     again = CliRunner().invoke(app, [str(part) for part in command_line])
     assert "0 read" in again.stderr
+
+
+def test_whole_pages_have_no_overlay(page_model, picture, tmp_path):
+    arguments = ["read", picture, "--model", page_model, "--out", tmp_path / "out", "--overlay"]
+    result = CliRunner().invoke(app, [str(part) for part in arguments])
+    assert result.exit_code == 2
+    assert "whole pages" in result.stderr
 
 
 def test_a_model_that_reads_nothing_is_named(picture, tmp_path):

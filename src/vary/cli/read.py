@@ -20,7 +20,7 @@ from rich.progress import (
 from vary.checkpoints import find_checkpoint
 from vary.cli.quiet import settle_torch
 from vary.errors import VaryError
-from vary.read.documents import open_document, parse_pages, select_pages
+from vary.read.documents import Document, open_document, parse_pages, select_pages
 from vary.read.inputs import (
     ERRORS_FILE,
     Failure,
@@ -29,6 +29,7 @@ from vary.read.inputs import (
     expand_inputs,
     output_names,
 )
+from vary.read.overlay import draw_overlay
 from vary.read.results import FORMATS, Format, PageResult, render_pages
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ def read(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Read again what --out holds already.")
     ] = False,
+    overlay: Annotated[
+        bool,
+        typer.Option(
+            "--overlay", help="Draw words and lines on the pages, by confidence, into --out too."
+        ),
+    ] = False,
 ) -> None:
     """Read PDFs, images and folders of them into text, from their pixels alone.
 
@@ -82,19 +89,27 @@ def read(
     """
     chosen = _check_options(task, prompt, pages, form)
     files, failures = _collect(inputs, out)
+    if overlay:
+        _check_overlay(inputs, out)
     checkpoint = find_checkpoint(model)
     folder = None
     if out is not None:
         weights = checkpoint_digest(checkpoint)
         settings = {"model": model, "weights": weights, "task": task, "pages": pages}
-        folder = OutputFolder(out, {**settings, "format": form})
-    batch = _Batch(pages, chosen, folder)
+        drawn = {"overlay": True} if overlay else {}
+        folder = OutputFolder(out, {**settings, "format": form, **drawn})
+    batch = _Batch(pages, chosen, folder, overlay=overlay)
     for failure in failures:
         batch.fail(failure)
     todo = batch.plan(files, overwrite)
     if todo:
         reader = load_reader(model, device, batch_size)
         reader.check_task(task)
+        if overlay and not reader.gives_boxes:
+            raise VaryError(
+                f"--overlay: model {model!r} reads whole pages and tells no places; leave it out, "
+                "or name a model that reads lines"
+            )
         batch.read(reader, todo)
     batch.report()
     raise typer.Exit(EXIT_FAILED if batch.num_failures else 0)
@@ -123,6 +138,18 @@ def _check_options(task: str, prompt: str | None, pages: str | None, form: str) 
     raise VaryError(f"--format {form!r} is not known; choose among {', '.join(FORMATS)}")
 
 
+def _check_overlay(inputs: list[Path], out: Path | None) -> None:
+    """Refuse overlays that have no place, or that the next run would read as pages."""
+    if out is None:
+        raise VaryError("--overlay writes pictures; name a folder for them with --out DIR")
+    for folder in inputs:
+        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise VaryError(
+                f"--overlay: the pictures in {out} would be read with {folder} the next time; "
+                "give an --out outside of it"
+            )
+
+
 def _collect(inputs: list[Path], out: Path | None) -> tuple[list[Path], list[Failure]]:
     is_many = len(inputs) > 1 or inputs[0].is_dir()
     if is_many and out is None:
@@ -139,6 +166,7 @@ class _Batch:
     pages: str | None
     form: Format
     folder: OutputFolder | None
+    overlay: bool = False
     console: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True))
     num_failures: int = 0
     num_skipped: int = 0
@@ -196,6 +224,8 @@ class _Batch:
             bar = progress.add_task(file.name, total=len(numbers))
             failed: list[int] = []
             results = self._watch(reader.read_pages(document, numbers), failed)
+            if self.overlay:
+                results = self._draw(results, document, file)
             try:
                 pieces = render_pages(_advancing(results, progress, bar), self.form)
                 if self.folder is None:
@@ -219,6 +249,17 @@ class _Batch:
                 self.say(f"{page.input}, page {page.page}: {said}")
             yield page
 
+    def _draw(
+        self, results: Iterator[PageResult], document: Document, file: Path
+    ) -> Iterator[PageResult]:
+        """Pass pages on; write a picture of each that was read."""
+        assert self.folder is not None
+        for page in results:
+            if page.status != "failed":
+                picture = draw_overlay(document.page(page.page), page)
+                self.folder.write_picture(overlay_name(self.names[file], page), picture)
+            yield page
+
     def report(self) -> None:
         if self.folder is None:
             return
@@ -226,6 +267,12 @@ class _Batch:
         if self.num_failures:
             line += f", {self.num_failures} failures: see {self.folder.folder / ERRORS_FILE}"
         self.say(line)
+
+
+def overlay_name(output: str, page: PageResult) -> str:
+    """Return the name of the picture of a page, after that of its document's text."""
+    number = f".page-{page.page}" if page.num_pages > 1 else ""
+    return f"{output.rpartition('.')[0]}{number}.overlay.png"
 
 
 def _told(file: Path, error: Exception) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from vary.errors import InputError, VaryError
 from vary.read.results import write_beside
 
@@ -225,6 +227,13 @@ class OutputFolder:
         path = self.folder / name
         write_beside(text, path)
         return path
+
+    def write_picture(self, name: str, picture: Image.Image) -> None:
+        """Write a picture that goes with an output, whole or not at all."""
+        path = self.folder / name
+        part = path.with_name(path.name + ".part")
+        picture.save(part, format="PNG")
+        part.replace(path)
 
     def add_failure(self, failure: Failure) -> None:
         """Add a line to `errors.jsonl`."""

@@ -142,6 +142,11 @@ class Reader:
         """What the checkpoint was trained for; `ocr` where it does not say."""
         return tuple(getattr(self.recognizer, "tasks", ())) or (DEFAULT_TASK,)
 
+    @property
+    def gives_boxes(self) -> bool:
+        """Whether the results tell where lines and words stand."""
+        return isinstance(self.way, LineByLine)
+
     def check_task(self, task: str) -> None:
         """Refuse a task that the checkpoint was not trained for.
 
