@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from vary.data.font_outlines import Outlines, read_outlines
+
 _SFNT_TAGS = {b"\x00\x01\x00\x00", b"OTTO", b"true"}
 # Unicode says which characters a map is of: (platform, encoding), None for any encoding.
 _UNICODE_MAPS = {(3, 1), (3, 10), (2, 1)}
@@ -31,11 +33,13 @@ class FontTables:
         starts, ends: ranges of characters, both ends in them, that some map of the face has; all
             others it lacks for certain. None: it cannot be told without drawing.
         has_kern: false if no two glyphs can be kerned by FreeType.
+        outlines: its glyphs by their characters; None: they have to be drawn to be known.
     """
 
     starts: list[int] | None
     ends: list[int] | None
     has_kern: bool
+    outlines: Outlines | None = None
 
     def may_have(self, character: str) -> bool:
         """Return false if the face surely has no glyph for a character."""
@@ -44,6 +48,10 @@ class FontTables:
         code = ord(character)
         at = bisect_right(self.starts, code) - 1
         return at >= 0 and code <= self.ends[at]
+
+    def surely_has(self, character: str) -> bool:
+        """Return true if the face has a glyph for a character, and it is not blank."""
+        return self.outlines is not None and self.outlines.surely_has(character)
 
 
 UNKNOWN = FontTables(None, None, has_kern=True)
@@ -66,10 +74,18 @@ def _read(file: BinaryIO, index: int) -> FontTables:
         return FontTables(None, None, has_kern)
     offset, length = tables[b"cmap"]
     file.seek(offset)
-    ranges = _character_ranges(file.read(length))
+    cmap = file.read(length)
+    ranges = _character_ranges(cmap)
     if ranges is None:
         return FontTables(None, None, has_kern)
-    return FontTables(*_joined(ranges), has_kern)
+    return FontTables(*_joined(ranges), has_kern, _outlines(file, tables, cmap))
+
+
+def _outlines(file: BinaryIO, tables: dict[bytes, Range], cmap: bytes) -> Outlines | None:
+    try:
+        return read_outlines(file, tables, cmap)
+    except (ValueError, struct.error):
+        return None
 
 
 def _directory(file: BinaryIO, index: int) -> dict[bytes, Range]:

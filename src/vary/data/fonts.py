@@ -276,13 +276,13 @@ class FontLibrary:
         return len(characters & known.lacks)
 
     def _draws(self, known: _Coverage, face: FontFace, character: str) -> bool:
-        font = self.load(face, _PROBE_PX)
         try:
-            if character.isascii() and character.isalpha():
-                if known.is_latin is None:
-                    known.is_latin = _has_latin_letters(font, known.tables)
-                if not known.is_latin:
-                    return False
+            if character.isascii() and character.isalpha() and not self._is_latin(known, face):
+                return False
+            # A face that has drawn something draws what its file tells of, too.
+            if known.absent is not None and known.tables.surely_has(character):
+                return True
+            font = self.load(face, _PROBE_PX)
             drawn = font.getmask(character)
             if known.absent is None:
                 mask = font.getmask(_MISSING)
@@ -292,6 +292,11 @@ class FontLibrary:
         if drawn.getbbox() is None:
             return False
         return drawn.size != known.absent[0] or pixels(drawn).tobytes() != known.absent[1]
+
+    def _is_latin(self, known: _Coverage, face: FontFace) -> bool:
+        if known.is_latin is None:
+            known.is_latin = _has_latin_letters(self.load(face, _PROBE_PX), known.tables)
+        return known.is_latin
 
 
 def _has_latin_letters(font: ImageFont.FreeTypeFont, tables: FontTables) -> bool:

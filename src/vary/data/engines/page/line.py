@@ -31,6 +31,7 @@ _REACH_TEXT = "bdfhklpqgyT"
 _CJK_REACH_TEXT = "不大中"  # which every Chinese face has
 # Strokes are made thicker or thinner by so many pixels of the drawing: 1/72 of the em.
 _THICKEN_PX = 0.55
+_LOG_USUAL_EM_PX = float(np.log(17.0))
 _COVERAGES = np.arange(256) / 255
 _KERNELS = (Image.Resampling.BOX, Image.Resampling.HAMMING, Image.Resampling.BICUBIC)
 
@@ -152,6 +153,8 @@ class LineRenderer:
         self.config = config or LineConfig()
         self._main_fonts = texts.fonts_for(fonts)
         self._shelf = GlyphShelf(fonts)
+        low, high = np.log(self.config.em_px)
+        self._log_em_px = float(low), float(high)
 
     def draw(self, rng: np.random.Generator, max_width_px: int) -> LineImage:
         """Return a line that is at most `max_width_px` wide, most of the time nearly so.
@@ -212,7 +215,7 @@ class LineRenderer:
         config = self.config
         self._shelf.tidy()
         units = line_units(text)
-        has_cjk = any(unit.is_cjk for unit in units)
+        has_cjk = not text.isascii() and any(unit.is_cjk for unit in units)
         main = self._shelf.face(face, _DRAW_PX)
         top, bottom = self._reach(main, text, rng, has_cjk=has_cjk)
         canvas_height = (bottom - top) / (share or config.text_share)
@@ -228,7 +231,7 @@ class LineRenderer:
         turned = rng.random() < 0.6
         slope = math.tan(math.radians(float(rng.normal(0, 0.25)))) if turned else 0.0
         canvas = np.zeros((round(canvas_height), max(8, round(width))), np.uint8)
-        ink_canvas(canvas, placed, baseline, slope)
+        ink_canvas(canvas, placed, baseline, slope, blank=True)
         if rng.random() < config.neighbours:
             self._draw_neighbours(canvas, main, baseline, ((top, bottom), slope), rng)
         if rng.random() < config.ruled:
@@ -243,7 +246,7 @@ class LineRenderer:
         self, glyphs: FaceGlyphs, text: str, rng: np.random.Generator, *, has_cjk: bool
     ) -> tuple[float, float]:
         """Return top and bottom of the line against its baseline, as the cutting would see them."""
-        top, bottom = glyphs.reach(_CJK_REACH_TEXT if has_cjk else _REACH_TEXT)
+        top, bottom = glyphs.usual_reach(_CJK_REACH_TEXT if has_cjk else _REACH_TEXT)
         if rng.random() < (0.6 if has_cjk else 0.3):
             own = glyphs.reach(text)
             if own[1] - own[0] > (0.8 if has_cjk else 0.62) * (bottom - top):
@@ -375,8 +378,8 @@ class LineRenderer:
     ) -> np.ndarray:
         """Take the coverage to the page's resolution, degrade it, and scale it to the strip."""
         config = self.config
-        low, high = np.log(config.em_px)
-        middle = float(np.clip(rng.normal(np.log(17.0), 0.38), low, high))
+        low, high = self._log_em_px
+        middle = min(max(rng.normal(_LOG_USUAL_EM_PX, 0.38), low), high)
         reduction = np.exp(middle) / _DRAW_PX
         tall, wide = canvas.shape
         size = (max(4, round(wide * reduction)), max(4, round(tall * reduction)))
@@ -384,7 +387,7 @@ class LineRenderer:
         # Reducing by a whole number first is cheaper; behind it a box would take or leave pixels.
         gap = None if kernel == Image.Resampling.BOX else 1.1
         page = Image.fromarray(canvas).resize(size, kernel, reducing_gap=gap)
-        grey = np.asarray(page.point(_ink_table(rng)))
+        grey = _ink_table(rng).take(np.asarray(page))
         if rng.random() < config.degraded:
             grey = _degrade(grey, rng)
         width = max(8, round(wide * config.height_px / tall))
@@ -395,6 +398,8 @@ class LineRenderer:
 
 def _drawn_by_main(text: str) -> str:
     """Return what a line's main face has to have: Latin words on Chinese lines may have another."""
+    if text.isascii():
+        return text
     units = line_units(text)
     if not any(unit.is_cjk for unit in units):
         return text
@@ -426,12 +431,12 @@ def _draw_rule(canvas: np.ndarray, baseline: float, slope: float, rng: np.random
         canvas[rows[inside] + part, columns[inside]] = 255
 
 
-def _ink_table(rng: np.random.Generator) -> list[int]:
-    """Return the grey value of each coverage: ink and paper of some shade, some gamma."""
+def _ink_table(rng: np.random.Generator) -> np.ndarray:
+    """Return the grey value of each coverage, (256,) uint8: ink, paper and gamma by lot."""
     gamma = float(np.exp(rng.normal(0, 0.25)))
     ink = float(rng.uniform(0, 30) if rng.random() < 0.7 else rng.uniform(30, 140))
     paper = float(255 if rng.random() < 0.7 else rng.uniform(225, 255))
-    return [int(paper + (ink - paper) * share) for share in (_COVERAGES**gamma).tolist()]
+    return (paper + (ink - paper) * _COVERAGES**gamma).astype(np.uint8)
 
 
 def _thicken(canvas: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -464,9 +469,10 @@ def _degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         noisy = rng.standard_normal(grey.shape, np.float32)
         noisy *= np.float32(rng.uniform(1, 14))
         noisy += np.asarray(image)
-        image = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+        np.minimum(np.maximum(noisy, 0, out=noisy), 255, out=noisy)
+        image = Image.fromarray(noisy.astype(np.uint8))
     if rng.random() < 0.3:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=int(rng.integers(30, 95)))
-        image = Image.open(buffer).convert("L")
+        image = Image.open(buffer, formats=("JPEG",))
     return np.asarray(image)

@@ -2,13 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import ImageFont
 
 from vary.data.engines.page.breaking import is_cjk
-from vary.data.fonts import FontFace
+from vary.data.font_tables import font_tables
+from vary.data.fonts import FontFace, pixels
 
 # Of all faces together; Chinese ones alone would fill any memory in time.
 _MOST_BYTES = 96 << 20
@@ -43,7 +45,10 @@ class FaceGlyphs:
         self._glyphs: dict[str, tuple[float, np.ndarray | None, int, int]] = {}
         self.num_bytes = 0
         self._kerns: dict[str, float] = {}
-        self._has_kerning = any(self._measured_kern(pair) for pair in _KERNED_PAIRS)
+        self._reaches: dict[str, tuple[int, int]] = {}
+        path = font.path
+        may_kern = not isinstance(path, str) or font_tables(Path(path), font.index).has_kern
+        self._has_kerning = may_kern and any(map(self._measured_kern, _KERNED_PAIRS))
 
     def place(self, text: str, x: float, tracking: float = 0.0) -> tuple[list[PlacedInk], float]:
         """Return the ink of a text that begins at `x`, and where it ends.
@@ -72,7 +77,16 @@ class FaceGlyphs:
 
     def reach(self, text: str) -> tuple[int, int]:
         """Return the top and the bottom of a text's ink against the baseline, px downwards."""
-        return reach_of(self.place(text, 0.0)[0])
+        known = self._glyphs
+        drawn = [known.get(character) or self._draw(character) for character in set(text)]
+        return reach_of([(ink, left, top) for _, ink, left, top in drawn if ink is not None])
+
+    def usual_reach(self, text: str) -> tuple[int, int]:
+        """Return the `reach` of a text that is asked for with every line."""
+        reach = self._reaches.get(text)
+        if reach is None:
+            reach = self._reaches[text] = self.reach(text)
+        return reach
 
     def _kern(self, pair: str) -> float:
         kern = self._kerns.get(pair)
@@ -93,7 +107,7 @@ class FaceGlyphs:
         width, height = mask.size
         ink = None
         if width and height:
-            ink = np.frombuffer(bytes(mask), np.uint8).reshape(height, width)
+            ink = pixels(mask)
         drawn = (self._font.getlength(character), ink, left, top)
         self._glyphs[character] = drawn
         self.num_bytes += width * height + _OVERHEAD_BYTES
@@ -145,7 +159,12 @@ class GlyphShelf:
 
 
 def ink_canvas(
-    canvas: np.ndarray, placed: Sequence[PlacedInk], baseline: float, slope: float = 0.0
+    canvas: np.ndarray,
+    placed: Sequence[PlacedInk],
+    baseline: float,
+    slope: float = 0.0,
+    *,
+    blank: bool = False,
 ) -> None:
     """Ink a canvas with glyphs, in place; what lies beyond its edges is cut off.
 
@@ -154,9 +173,11 @@ def ink_canvas(
         placed: the glyphs.
         baseline: px from the top, in the middle of the canvas.
         slope: px that the baseline falls for each px to the right.
+        blank: nothing is on the canvas yet.
     """
     high, wide = canvas.shape
     middle = wide / 2
+    end = 0 if blank else wide
     for whole, left, offset in placed:
         ink, x = whole, left
         height, width = ink.shape
@@ -168,4 +189,8 @@ def ink_canvas(
             x, y = max(0, x), max(0, y)
             height, width = ink.shape
         place = canvas[y : y + height, x : x + width]
-        np.maximum(place, ink, out=place)
+        if x >= end:
+            place[:] = ink
+        else:
+            np.maximum(place, ink, out=place)
+        end = max(end, x + width)

@@ -34,6 +34,7 @@ _FOLDED = {
     "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\u2500": "—", "\u25cf": "•", "\u2044": "/",
 }  # fmt: skip
 _FOLD_TABLE = str.maketrans(_FOLDED)
+_TO_FOLD = re.compile(f"[{''.join(_FOLDED)}]")
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
@@ -50,7 +51,9 @@ _NUM_PROBED = 2000
 
 def fold_text(text: str) -> str:
     """Return a text with characters that look alike written in one way, spaces single."""
-    return " ".join((text if text.isascii() else text.translate(_FOLD_TABLE)).split())
+    if not text.isascii() and _TO_FOLD.search(text):
+        text = text.translate(_FOLD_TABLE)
+    return " ".join(text.split())
 
 
 class LineTexts:

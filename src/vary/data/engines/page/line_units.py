@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vary.data.engines.page.breaking import is_cjk
 
@@ -12,8 +12,7 @@ _CJK_OR_NOT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LineUnit:
+class LineUnit(NamedTuple):
     """A word, or a Chinese character.
 
     Args:
