@@ -49,7 +49,7 @@ def batches_of(built) -> Callable[..., StageBatches]:
 
 
 # `vary train` with a line of the log for every step; at STEP (`stage/step`) it sends SIGNAL to
-# itself, or to all processes of its group as Ctrl-C does.
+# itself, or to all processes of its group as Ctrl-C and schedulers do.
 _COMMAND = """
 import functools, os, signal, sys
 import vary.train.run
@@ -62,8 +62,10 @@ class Signalling(Log):
         stage = self.trainer.objective.stage.name
         if f"{stage}/{state.global_step}" == os.environ.get("STEP"):
             wish = getattr(signal, os.environ["SIGNAL"])
-            to = os.killpg if wish == signal.SIGINT else os.kill
-            to(os.getpgrp() if wish == signal.SIGINT else os.getpid(), wish)
+            if wish in (signal.SIGINT, signal.SIGTERM):
+                os.killpg(os.getpgrp(), wish)
+            else:
+                os.kill(os.getpid(), wish)
 
 vary.train.run.Log = functools.partial(Signalling, every=1)
 sys.argv[:1] = ["vary", "train"]

@@ -51,12 +51,13 @@ def test_a_killed_run_goes_on_to_the_same_losses(
     assert runs.same_weights(tmp_path / "read" / "final", undisturbed / "read" / "final")
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_the_run_goes_on(
-    runs, undisturbed, tiny, recipe_file, command_file, tmp_path
+@pytest.mark.parametrize("wish", ["SIGINT", "SIGTERM"])
+def test_a_wish_to_stop_leaves_a_checkpoint_and_the_run_goes_on(
+    runs, undisturbed, tiny, recipe_file, command_file, tmp_path, wish
 ):
     """It reaches the whole group of processes, the workers that draw samples too."""
     recipe = (recipe_file, f"out={tmp_path}", *STEPS, "num_workers=2")
-    done = runs.command(command_file, *recipe, STEP="draft/2", SIGNAL="SIGINT")
+    done = runs.command(command_file, *recipe, STEP="draft/2", SIGNAL=wish)
     assert done.returncode == 130, done.stderr
     assert "stopping after this step, with a checkpoint" in done.stderr
     assert "draft: stopped; the same command goes on" in done.stderr

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from PIL import Image
@@ -182,8 +182,7 @@ class StageBatches(Dataset[Batch | VaryError]):
             VaryError: as `__getitem__` returns.
         """
         if torch.utils.data.get_worker_info() is not None:
-            # Ctrl-C reaches the whole group of processes; the main one ends the run in order.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            _leave_stopping_to_the_run()
         step, part = divmod(index, self.stage.micro_batches)
         examples: dict[int, Example] = {}
         rejects: list[tuple[str, str]] = []
@@ -253,3 +252,19 @@ def measured_batches(
             "text or options"
         )
     return made
+
+
+def _leave_stopping_to_the_run() -> None:
+    """Let a worker live through Ctrl-C and the first SIGTERM.
+
+    Both reach the whole group of processes, the latter where a scheduler ends a job; the main
+    process then ends the run in order, and its checkpoint needs the workers.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return  # heard before
+
+    def outlast_first(*_: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, outlast_first)
