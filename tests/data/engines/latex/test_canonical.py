@@ -34,6 +34,12 @@ def canonical_of(source):
         ([r"\mathopen{}\left(f\right)\mathclose{}", r"\left(f\right)"], r"\left(f\right)"),
         ([r"x\mathop{}\!\mathrm{d}x", r"x\mathrm{d}x"], r"x\mathrm{d}x"),
         ([r"c_{{\mathsf{r}_{}}}", r"c_{\mathsf{r}}", r"c_\mathsf{r}"], r"c_{\mathsf{r}}"),
+        ([r"x\vphantom{\sum_i}\phantom{a}+\phantom b", "x+"], "x+"),
+        ([r"x\hphantom{y}_i", r"x{}_i"], r"x{}_i"),
+        (
+            [r"\sum_{{\begin{subarray}{l}a\\b\end{subarray}}}x"],
+            r"\sum_{\begin{subarray}{l}a\\b\end{subarray}}x",
+        ),
         # arguments
         ([r"\frac12", r"\frac 1{2}", r"\frac{{1}}{2}"], r"\frac{1}{2}"),
         ([r"\sqrt[{3}]x", r"\sqrt[3]{x}"], r"\sqrt[3]{x}"),

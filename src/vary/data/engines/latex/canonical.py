@@ -30,6 +30,7 @@ def canonical(tokens: Sequence[str]) -> list[str]:
     - Scripts: the lower one first (`x_i^2`, `x_i'`), in braces but for a single letter, digit or
       sign; empty ones are left out.
     - Arguments are in braces (`\frac{1}{2}`).
+    - What only takes room is left out (`\phantom{x}`, `\mathopen{}`).
     - There is no `\\` behind the last row.
 
     Args:
@@ -77,6 +78,8 @@ def _sorted(items: Sequence[_Item]) -> list[_Item]:
             out += scripts
         elif isinstance(item, str) and item[1:] in _ARGUMENTS:
             written, place = _with_arguments(items, place)
+            if not written and _scripts(items, place)[0]:
+                written = [_Group("{", ())]
             out += written
         else:
             place += 1
@@ -156,6 +159,8 @@ def _with_arguments(items: Sequence[_Item], place: int) -> tuple[list[_Item], in
             out.append(item)
             continue
         inner = _sorted(item.items if _is_plain(item) else [item])
+        if name in _UNSEEN:
+            return [], place
         if name in _CLASSES and not inner:
             # As in `\mathop{}\!\mathrm{d}x`, where the one takes back the other's space.
             return [], place + (items[place : place + 1] == ["\\!"])
@@ -172,7 +177,13 @@ def _is_plain(item: _Item) -> TypeGuard[_Group]:
 
 
 def _may_be_opened(group: _Group) -> bool:
-    return not any(isinstance(item, str) and item in _HELD for item in group.items)
+    depth = 0
+    for item in group.items:
+        if isinstance(item, str):
+            depth += item.startswith("\\begin{") - item.startswith("\\end{")
+            if depth == 0 and item in _HELD:
+                return False
+    return True
 
 
 def _is_letter(item: _Item, brackets: str) -> bool:
@@ -209,6 +220,7 @@ _OF_DELIMITERS = name_set(
 )
 # What only tells TeX which spaces to set: nothing where nothing is in it.
 _CLASSES = name_set("mathop mathrel mathbin mathord mathopen mathclose mathpunct mathinner")
+_UNSEEN = name_set("phantom hphantom vphantom")
 # What acts on all of its group.
 _HELD = frozenset(
     (

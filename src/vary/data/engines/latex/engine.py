@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -47,6 +48,7 @@ CHINESE_FAMILIES = (
     "Noto Serif CJK SC", "Noto Sans CJK SC", "AR PL UMing CN", "AR PL UKai CN",
     "WenQuanYi Zen Hei", "WenQuanYi Micro Hei",
 )  # fmt: skip
+_HEAVY = re.compile(r"Bold|Black|Heavy|Zen Hei|Micro Hei|Medium", re.IGNORECASE)
 # How much of what a page holds is written for it: pages come out part full, and one of several.
 _FILL = {"page": (0.5, 2.1), "formulas": (0.6, 1.6), "tables": (0.35, 1.3)}
 _MIN_CHARS = {"page": 80, "formulas": 80, "tables": 60, "table": 8}
@@ -277,7 +279,7 @@ class LatexEngine:
         wanted = "".join(sorted({c for c in text if not c.isascii() and c.isprintable()}))
         face = self._fonts.pick(rng, wanted)
         return "".join(
-            f"\\setCJK{family}font{_font_options(face)}{{{face.path.name}}}"
+            f"\\setCJK{family}font{font_options(face)}{{{face.path.name}}}"
             for family in ("main", "sans", "mono")
         )
 
@@ -373,10 +375,13 @@ def _check_log(log: str) -> None:
                 raise Reject("a line is too wide", line[:120])
 
 
-def _font_options(face: FontFace) -> str:
+def font_options(face: FontFace) -> str:
+    """Return the options with which XeTeX loads a Chinese face."""
     folder = face.path.resolve().parent.as_posix()
     index = f",FontIndex={face.index}" if face.path.suffix.lower() == ".ttc" else ""
-    return f"[Path={folder}/{index},AutoFakeBold=2,AutoFakeSlant=0.2]"
+    # The strokes of a bold face that are drawn bolder still run together.
+    bolder = 1.2 if _HEAVY.search(f"{face.family} {face.style}") else 2
+    return f"[Path={folder}/{index},AutoFakeBold={bolder},AutoFakeSlant=0.2]"
 
 
 def _bare(block: Block) -> Block:

@@ -301,7 +301,10 @@ class _Writer:
                 out.append(self._formula(run, block, space=False))
         close()
         last = len(self.atoms) - 1
-        return f"\\V{{{first}b}}{''.join(out)}\\V{{{last}z}}"
+        # A mark behind the space of a full-width sign, or behind a formula, gets a line of its own.
+        ends_in_display = len(self.atoms) > first and self.atoms[-1].kind == "display"
+        close_up = r"\par" if ends_in_display else r"\unskip\nobreak"
+        return f"\\V{{{first}b}}{''.join(out)}{close_up}\\V{{{last}z}}"
 
 
 def _styled(text: str, style: Style) -> str:
