@@ -325,10 +325,21 @@ class _Window(threading.local):
     def __init__(self) -> None:
         size = _WINDOW_PX, _WINDOW_PX
         self.array = np.zeros(size, np.uint8)
-        self.image: Image.Image | None = Image.frombuffer("L", size, self.array, "raw", "L", 0, 1)
-        self.image.im.paste(Image.new("L", (1, 1), 255).im, (0, 0, 1, 1))
-        if self.array[0, 0] != 255:
-            self.image = None
+        self.image = image_over(self.array) if images_share_memory() else None
+
+
+@lru_cache(maxsize=1)
+def images_share_memory() -> bool:
+    """Return whether what is pasted into `image_over` is in the array: Pillow may copy instead."""
+    array = np.zeros((1, 1), np.uint8)
+    image_over(array).im.paste(Image.new("L", (1, 1), 255).im, (0, 0, 1, 1))
+    return bool(array[0, 0] == 255)
+
+
+def image_over(array: np.ndarray) -> Image.Image:
+    """Return an image of an array's memory, (H, W) uint8: pasting is the quickest way there."""
+    height, width = array.shape
+    return Image.frombuffer("L", (width, height), array, "raw", "L", 0, 1)
 
 
 _window = _Window()

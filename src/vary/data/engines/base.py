@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,8 +62,13 @@ def sample_rng(seed: int, engine: str, index: int) -> np.random.Generator:
     """
     if seed < 0 or index < 0:
         raise ValueError(f"seed {seed} and index {index} must both be 0 or more")
-    name = int.from_bytes(hashlib.sha256(engine.encode()).digest()[:8], "big")
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, name, index])))
+    entropy = [seed, _number_of(engine), index]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+
+
+@lru_cache(maxsize=64)
+def _number_of(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def make_sample(engine: Engine, seed: int, index: int) -> Sample:

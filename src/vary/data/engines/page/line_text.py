@@ -51,9 +51,14 @@ _NUM_PROBED = 2000
 
 def fold_text(text: str) -> str:
     """Return a text with characters that look alike written in one way, spaces single."""
+    return " ".join(folded_words(text))
+
+
+def folded_words(text: str) -> list[str]:
+    """Return the words of a text, with characters that look alike written in one way."""
     if not text.isascii() and _TO_FOLD.search(text):
         text = text.translate(_FOLD_TABLE)
-    return " ".join(text.split())
+    return text.split()
 
 
 class LineTexts:
@@ -237,7 +242,7 @@ class LineTexts:
         while count < num_chars:
             drawn = self.corpus.draw(rng)
             self._sources.append(drawn.source)
-            paragraph = fold_text(drawn.text).split(" ")
+            paragraph = folded_words(drawn.text) or [""]
             start = int(rng.integers(max(1, len(paragraph) - 4)))
             for word in paragraph[start:]:
                 words.append(word)
@@ -261,8 +266,7 @@ class LineTexts:
             )
 
     def _allow(self, text: str) -> str:
-        words = (w for w in fold_text(text).split(" ") if self._allowed.issuperset(w))
-        return " ".join(words)
+        return " ".join(filter(self._allowed.issuperset, folded_words(text)))
 
     def _figure(self, rng: np.random.Generator) -> str:
         n, m = int(rng.integers(0, 10 ** rng.integers(1, 7))), int(rng.integers(0, 100))
