@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from vary.checkpoints import CONFIG_FILE
@@ -19,6 +20,7 @@ from vary.model.configuration import StripDecoder
 from vary.model.inspection import checkpoint_info
 from vary.model.limits import max_answer_tokens
 from vary.model.modeling import EncodedImages
+from vary.read.kinds import picture_kind
 from vary.read.loops import cut_loop
 from vary.read.marks import SeenLine
 from vary.read.page_recognizer import PageRecognizer
@@ -100,6 +102,7 @@ class StripRecognizer:
 
     Attributes:
         tasks: what the model was trained for.
+        kinds: of pictures, that the vocabulary tells apart; empty if it tells none.
         strip_size: height of the strips and width of the widest, in pixels.
 
     Raises:
@@ -124,6 +127,7 @@ class StripRecognizer:
         self.decoder = decoder or model.config.strip_decoder
         self.alphabet: str = alphabet
         self.tasks = tuple(model.config.tasks)
+        self.kinds = tuple(getattr(model.config.vocabularies[0], "kinds", ()))
         self.strip_size: tuple[int, int] = (rule.height, rule.width)
 
     @torch.inference_mode()
@@ -159,6 +163,10 @@ class StripRecognizer:
         if not strips:
             return []
         return [_as_drafted(draft) for draft in self._see(strips)[2]]
+
+    def picture_kind(self, picture: Image.Image) -> str:
+        """Return which of `kinds` a picture is; it is as `vary.read.kinds.small_picture` returns."""
+        return picture_kind(self.model, self.processor, picture)
 
     def _see(self, strips: Sequence[np.ndarray]) -> tuple[EncodedImages, Tensor, list[_Draft]]:
         """Return strips as encoded, their sizes, and the CTC head's drafts."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Status = Literal["ok", "blank", "truncated", "loop", "failed"]
+Status = Literal["ok", "blank", "photo", "truncated", "loop", "failed"]
 Format = Literal["txt", "md", "json", "jsonl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 PAGE_BREAK = "\f"
@@ -73,7 +73,8 @@ class PageResult:
         input: the document's path, or what stands for it.
         page: number in the document, from 1.
         num_pages: of the document, however many were asked for.
-        status: `ok`; `blank` (no ink, or none that may be text: not sent to the model);
+        status: `ok`; `blank` (no ink, or none that may be text: not sent to the model); `photo` (a
+            photo on which no words were found; the reason is what the paper's model says of one);
             `truncated` (a line's text, or the whole page's, was longer than what may be written);
             `loop` (a repetition was cut at its start); `failed`.
         reason: why it is not `ok`, or what else to know; empty for most pages.

@@ -10,6 +10,7 @@ from PIL import Image
 
 from vary.read.assembly import assemble_page, assemble_whole_page
 from vary.read.cutting import CuttingConfig, PageLayout, cut_page, has_ink, tile_strip
+from vary.read.kinds import MOST_SIGNS_ON_A_PHOTO, NATURAL, as_photo, small_picture
 from vary.read.marks import find_marks, seen_lines
 from vary.read.results import PageResult
 from vary.read.turning import has_narrow_tiles, turn_upright
@@ -33,6 +34,7 @@ class Prepared:
         turned_deg: by how much the page was turned counter-clockwise to be upright.
         marks: tiles whose drafts show that they are no text, so that they are no pieces: index of
             the tile -> its draft.
+        picture: the page made small, where the recognizer tells kinds of pictures.
     """
 
     size: tuple[int, int]
@@ -40,6 +42,7 @@ class Prepared:
     layout: PageLayout | None = None
     turned_deg: int = 0
     marks: "dict[int, Recognition]" = field(default_factory=dict)
+    picture: Image.Image | None = None
 
 
 class Way(Protocol):
@@ -77,7 +80,7 @@ class LineByLine:
 
     Args:
         recognizer: reads strips; if it has `draft`, which gives worse readings sooner, dirt is
-            told from print by it.
+            told from print by it; if it has `kinds`, photos are told from pages.
         batch_size: strips that go through the model together.
         min_confidence: see `Reader`.
         cutting: how pages are cut.
@@ -96,6 +99,7 @@ class LineByLine:
     def prepare(self, image: Image.Image) -> Prepared:
         """Return the page's strips, upright, without those that are marks for sure."""
         layout = cut_page(image, self.cutting)
+        picture = small_picture(image) if getattr(self.recognizer, "kinds", ()) else None
         draft = getattr(self.recognizer, "draft", None)
         turned_deg = 0
         if draft is not None:
@@ -104,12 +108,12 @@ class LineByLine:
         # Where drafts are all that is read, drafting first would read twice.
         reads_once = getattr(self.recognizer, "decoder", "") == "ctc" or not self.min_confidence
         if draft is None or reads_once or not has_narrow_tiles(layout.tiles):
-            return Prepared(layout.size, strips, layout, turned_deg)
+            return Prepared(layout.size, strips, layout, turned_deg, picture=picture)
         drafts = self._in_batches(strips, draft)
         found = find_marks(seen_lines(layout.tiles, drafts), self.min_confidence)
         marks = {index: drafts[index] for index in found}
         pieces = [strip for index, strip in enumerate(strips) if index not in marks]
-        return Prepared(layout.size, pieces, layout, turned_deg, marks)
+        return Prepared(layout.size, pieces, layout, turned_deg, marks, picture)
 
     def read(self, pieces: Sequence[np.ndarray]) -> "list[Recognition]":
         """Return the recognitions of strips."""
@@ -138,13 +142,19 @@ class LineByLine:
         rest = iter(found)
         tiles = range(len(page.layout.tiles))
         all_found = [page.marks[i] if i in page.marks else next(rest) for i in tiles]
-        return assemble_page(
+        result = assemble_page(
             head,
             page.layout,
             all_found,
             min_confidence=self.min_confidence,
             turned_deg=page.turned_deg,
         )
+        has_words = sum(map(str.isalnum, result.text)) > MOST_SIGNS_ON_A_PHOTO
+        is_asked = page.picture is not None and self.min_confidence and not page.layout.blank
+        if not is_asked or has_words:
+            return result
+        kind = self.recognizer.picture_kind(page.picture)  # type: ignore[attr-defined]
+        return as_photo(result) if kind == NATURAL else result
 
 
 @dataclass

@@ -45,11 +45,13 @@ class ViTDetConfig(PreTrainedConfig):
         ctc_columns: the head's scores for each column of patches.
         ctc_rank: width that the head narrows the features of a column to before it tells its
             characters apart; None: it does not.
+        kinds: what the kind head tells pictures to be, in the order of its classes; empty for a
+            vocabulary without the head.
 
     Raises:
         ValueError: a size, a mode or a block number that cannot be.
 
-    Source: paper 3.2 and the authors' `sam.py`; windows, stem and CTC are ours.
+    Source: paper 3.2 and the authors' `sam.py`; windows, stem, CTC and kinds are ours.
     """
 
     model_type = "vary_vitdet"
@@ -75,6 +77,7 @@ class ViTDetConfig(PreTrainedConfig):
         ctc_rows: int | None = None,
         ctc_columns: int = 1,
         ctc_rank: int | None = None,
+        kinds: list[str] | tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         self.image_size = as_pair(image_size, "image_size")
@@ -96,6 +99,7 @@ class ViTDetConfig(PreTrainedConfig):
         self.ctc_rows = ctc_rows
         self.ctc_columns = ctc_columns
         self.ctc_rank = ctc_rank
+        self.kinds = list(kinds)
         super().__init__(**kwargs)
         self._check()
 

@@ -15,6 +15,7 @@ from vary.vocabulary.arguments import refuse_unknown
 from vary.vocabulary.attention import RelativeAttention
 from vary.vocabulary.configuration import Pair, ViTDetConfig
 from vary.vocabulary.ctc import CTCHead
+from vary.vocabulary.kinds import KindHead
 from vary.vocabulary.weights import load_encoder_weights
 
 # What transformers' pipelines and trainers may pass to any model.
@@ -215,6 +216,7 @@ class ViTDetVocabulary(PreTrainedModel):
             rows = config.ctc_rows or config.grid_size[0]
             classes = len(config.ctc_alphabet) + 1
             self.ctc_head = CTCHead(rows, out, classes, config.ctc_columns, config.ctc_rank)
+        self.kind_head = KindHead(out, len(config.kinds)) if config.kinds else None
         self.gradient_checkpointing = False
         self.post_init()
 
