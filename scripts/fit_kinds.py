@@ -126,7 +126,8 @@ def _pictures(sample: Sample, rng: np.random.Generator | None) -> Iterator[Image
         assert rng is not None
         height = round(image.height * rng.uniform(0.3, 1))
         width = min(image.width, round(height * rng.uniform(0.6, 1.6)))
-        left, top = rng.integers(image.width - width + 1), rng.integers(image.height - height + 1)
+        left = int(rng.integers(image.width - width + 1))
+        top = int(rng.integers(image.height - height + 1))
         crop = image.crop((left, top, left + width, top + height))
         if rng.random() < 0.5:
             crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

@@ -1,6 +1,7 @@
 """What a picture is: a page, a chart, a photo, or nothing of these."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ def across(
     """
     rule = processor.image_processor.rules[0]
     strips = processor.image_processor(strips_across(picture, rule.height))
-    vocabulary = model.vocabularies[0]
+    vocabulary: Any = model.vocabularies[0]
     pixels = strips["pixel_values"].to(model.device, model.dtype)
     seen = vocabulary(pixels).patch_features
     patch_px = vocabulary.config.patch_size[1]
@@ -87,6 +88,6 @@ def picture_kind(
     model: VaryForConditionalGeneration, processor: VaryProcessor, picture: Image.Image
 ) -> str:
     """Return which of its kinds a vocabulary takes a picture for; arguments as of `across`."""
-    vocabulary = model.vocabularies[0]
+    vocabulary: Any = model.vocabularies[0]
     logits = vocabulary.kind_head(*across(model, processor, picture))
     return str(vocabulary.config.kinds[int(logits.argmax())])

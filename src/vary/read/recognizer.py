@@ -165,7 +165,7 @@ class StripRecognizer:
         return [_as_drafted(draft) for draft in self._see(strips)[2]]
 
     def picture_kind(self, picture: Image.Image) -> str:
-        """Return which of `kinds` a picture is; it is as `vary.read.kinds.small_picture` returns."""
+        """Return which of `kinds` a picture is, given as `vary.read.kinds.small_picture` does."""
         return picture_kind(self.model, self.processor, picture)
 
     def _see(self, strips: Sequence[np.ndarray]) -> tuple[EncodedImages, Tensor, list[_Draft]]:
