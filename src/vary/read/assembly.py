@@ -170,7 +170,7 @@ def _lines(
         line = LineResult(
             box=frame.to_input(tile.ink),
             text=texts[index],
-            confidence=float(found.confidence),
+            confidence=_told_confidence(found),
             decoder=found.decoder,
             status=statuses.get(index, found.status),
             line=tile.line,
@@ -183,6 +183,12 @@ def _lines(
         )
         lines.append(line)
     return tuple(lines)
+
+
+def _told_confidence(found: "Recognition") -> float:
+    """Return a line's confidence, calibrated where the recognizer knows how."""
+    told = getattr(found, "told", None)
+    return float(found.confidence if told is None else told)
 
 
 def _page_decoder(lines: Sequence[LineResult]) -> str | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vary.read.calibration import WIDE
 from vary.read.cutting import PageLayout, Tile
 from vary.read.cutting.tiles import tile_ink
 from vary.read.results import Box, WordResult
@@ -22,9 +23,8 @@ from vary.read.results import Box, WordResult
 if TYPE_CHECKING:
     from vary.read.recognizer import Recognition
 
-# Ideographs, kana and wide punctuation: each is a word, as in the boxes of the data schema.
-_WIDE = "\u2e80-\u312f\u3190-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\U00020000-\U0003ffff"
-_WORD = re.compile(rf"(?!\s)[{_WIDE}]|[^\s{_WIDE}]+")  # there is a wide space
+# An ideograph, a kana or a wide mark is a word by itself, as in the boxes of the data schema.
+_WORD = re.compile(rf"(?!\s)[{WIDE}]|[^\s{WIDE}]+")  # there is a wide space
 # Of a character that the language model wrote and the CTC head did not see.
 _UNSEEN = 0.5
 
@@ -113,8 +113,8 @@ def place_words(
     for (start, stop), (x0, y0, x1, y1) in zip(spans, boxes, strict=True):
         left, top = tile.box[:2]
         box = frame.to_input((left + x0, top + y0, left + x1, top + y1))
-        confidence = math.prod(certainty for _, certainty in seen[start:stop])
-        words.append(WordResult(text[start:stop], box, confidence))
+        certainties = tuple(certainty for _, certainty in seen[start:stop])
+        words.append(WordResult(text[start:stop], box, math.prod(certainties), certainties))
     return tuple(words)
 
 

@@ -20,6 +20,7 @@ from vary.model.configuration import StripDecoder
 from vary.model.inspection import checkpoint_info
 from vary.model.limits import max_answer_tokens
 from vary.model.modeling import EncodedImages
+from vary.read.calibration import Calibration, load_calibration
 from vary.read.kinds import picture_kind
 from vary.read.loops import cut_loop
 from vary.read.marks import SeenLine
@@ -66,6 +67,7 @@ class Recognition:
     fallback: Fallback = ""
     places: tuple[float, ...] = ()
     certainties: tuple[float, ...] = ()
+    told: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class StripRecognizer:
         processor: the model's.
         decoder: ``lm`` lets the language model write; ``ctc`` stops at the vocabulary's draft,
             which is faster; None: what the checkpoint's configuration says.
+        calibration: of the CTC head's probabilities; None leaves them as they are.
 
     Attributes:
         tasks: what the model was trained for.
@@ -114,6 +117,7 @@ class StripRecognizer:
         model: VaryForConditionalGeneration,
         processor: VaryProcessor,
         decoder: StripDecoder | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         alphabet = getattr(model.config.vocabularies[0], "ctc_alphabet", None)
         rule = processor.image_processor.rules[0]
@@ -125,6 +129,7 @@ class StripRecognizer:
         self.model = model
         self.processor = processor
         self.decoder = decoder or model.config.strip_decoder
+        self.calibration = calibration or Calibration()
         self.alphabet: str = alphabet
         self.tasks = tuple(model.config.tasks)
         self.kinds = tuple(getattr(model.config.vocabularies[0], "kinds", ()))
@@ -143,7 +148,7 @@ class StripRecognizer:
             return self.draft(strips)
         encoded, sizes, drafts = self._see(strips)
         found = {
-            place: replace(_as_drafted(draft), fallback="illegible")
+            place: self._calibrated(_as_drafted(draft, "illegible"), draft)
             for place, draft in enumerate(drafts)
             if is_illegible(draft[0], draft[2])
         }
@@ -152,9 +157,8 @@ class StripRecognizer:
             part = select_images(encoded, asked) if found else encoded
             texts = [drafts[place][0] for place in asked]
             for place, answer in zip(asked, self._answer(part, sizes[asked], texts), strict=True):
-                draft, places, certainties = drafts[place]
-                judged = judge(answer, draft, certainties)
-                found[place] = replace(judged, places=tuple(places), certainties=tuple(certainties))
+                draft = drafts[place]
+                found[place] = self._calibrated(judge(answer, draft[0], draft[2]), draft)
         return [found[place] for place in range(len(drafts))]
 
     @torch.inference_mode()
@@ -162,7 +166,16 @@ class StripRecognizer:
         """Return what the CTC head alone reads on each strip; as `read`, but sooner."""
         if not strips:
             return []
-        return [_as_drafted(draft) for draft in self._see(strips)[2]]
+        return [self._calibrated(_as_drafted(draft), draft) for draft in self._see(strips)[2]]
+
+    def _calibrated(self, found: Recognition, draft: _Draft) -> Recognition:
+        """Return a recognition with its characters' places, and what is told of how sure it is."""
+        text, places, raw = draft
+        certainties = self.calibration.characters(text, raw)
+        told = found.confidence * mean_certainty(certainties) / mean_certainty(raw)
+        return replace(
+            found, places=tuple(places), certainties=tuple(certainties), told=min(1.0, told)
+        )
 
     def picture_kind(self, picture: Image.Image) -> str:
         """Return which of `kinds` a picture is, given as `vary.read.kinds.small_picture` does."""
@@ -236,18 +249,10 @@ class StripRecognizer:
         return [(text, end in answer) for text, answer in zip(texts, answers, strict=True)]
 
 
-def _as_drafted(draft: _Draft) -> Recognition:
+def _as_drafted(draft: _Draft, fallback: Fallback = "") -> Recognition:
     """Return a draft that stands for its line."""
-    text, places, certainties = draft
-    return Recognition(
-        text,
-        "ctc",
-        mean_certainty(certainties),
-        "ok",
-        text,
-        places=tuple(places),
-        certainties=tuple(certainties),
-    )
+    text, _, certainties = draft
+    return Recognition(text, "ctc", mean_certainty(certainties), "ok", text, fallback=fallback)
 
 
 def judge(answer: Answer, draft: str, certainties: Sequence[float]) -> Recognition:
@@ -312,7 +317,11 @@ def mean_certainty(certainties: Sequence[float]) -> float:
 
 
 def load_recognizer(
-    path: Path, device: str = "auto", decoder: StripDecoder | None = None
+    path: Path,
+    device: str = "auto",
+    decoder: StripDecoder | None = None,
+    *,
+    calibrated: bool = True,
 ) -> StripRecognizer | PageRecognizer:
     """Return the recognizer of a checkpoint folder: of strips or of whole pages, by its image rule.
 
@@ -320,6 +329,7 @@ def load_recognizer(
         path: the folder.
         device: ``auto`` (a GPU where there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         decoder: see `StripRecognizer`; whole pages know no ``ctc``.
+        calibrated: tell confidences by the folder's calibration, if there is one.
 
     Raises:
         VaryError: an unknown device, a folder without a model that reads, or ``ctc`` of one that
@@ -330,7 +340,8 @@ def load_recognizer(
     model, processor = _load(path, pick_dtype(where))
     model = model.to(where).eval()
     if processor.image_processor.rules[0].mode == "strip":
-        return StripRecognizer(model, processor, decoder)
+        calibration = load_calibration(path) if calibrated else None
+        return StripRecognizer(model, processor, decoder, calibration)
     if decoder == "ctc":
         raise VaryError(
             f"{path} reads whole pages, which only its language model can write; decoder "

@@ -23,11 +23,13 @@ class WordResult:
         text: between white space; an ideograph, a kana or a wide mark is a word by itself.
         box: x0, y0, x1, y1 of its ink, half-open, in pixels of the page as it came.
         confidence: 0 to 1: how probable it is that all of its characters are right.
+        certainties: how probable that is of each.
     """
 
     text: str
     box: Box
     confidence: float
+    certainties: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
