@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
 from vary.errors import InputError, VaryError
+from vary.read import ways
 from vary.read.cutting import cut_page, tile_strip
 from vary.read.joining import join_lines
 from vary.read.reader import Reader
@@ -297,6 +298,33 @@ def test_pages_of_dirt_are_drafted_before_they_are_read(page, recognizer):
     assert len(recognizer.strips) == 3
     assert 0 < len(drafted) <= 3  # to see that it is upright
     assert clean.text.split() == result.text.split()
+
+
+def test_of_very_many_tiles_without_print_only_a_sample_is_read(page, recognizer, monkeypatch):
+    monkeypatch.setattr(ways, "_MANY_TILES", 30)
+    monkeypatch.setattr(ways, "_SAMPLE_TILES", 20)
+    dotted = Image.new("L", page.size, 255)
+    pen = ImageDraw.Draw(dotted)
+    for y in range(100, 900, 45):
+        for x in range(40, 860, 60):
+            pen.ellipse((x, y + x % 7, x + 9, y + 9 + x % 7), fill="black")
+    drafted = []
+
+    def draft(strips):
+        drafted.extend(strips)
+        found = [recognizer.answer(strip) for strip in strips]
+        for answer in found:
+            answer.text, answer.confidence = sign, 0.9
+        return found
+
+    sign = "e"
+    recognizer.draft = draft
+    (result,) = Reader(recognizer, min_confidence=0.3).read(dotted)
+    assert (result.status, result.text, result.lines) == ("blank", "", ())
+    assert not recognizer.strips and len(drafted) < 50
+    sign = "words"
+    (result,) = Reader(recognizer, min_confidence=0.3).read(dotted)
+    assert len(recognizer.strips) > 50
 
 
 def test_strips_have_the_size_that_the_recognizer_wants(page, recognizer):

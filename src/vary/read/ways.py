@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # Small pages share batches, but only so many wait: each holds its pixels (25 MB at most in grey).
 MAX_WAITING_PAGES = 4
+# A page of more tiles than that is asked first, by a sample of them, whether it is print.
+_MANY_TILES = 600
+_SAMPLE_TILES = 200
 
 
 @dataclass
@@ -105,6 +108,9 @@ class LineByLine:
         if draft is not None:
             layout, turned_deg = turn_upright(image, layout, draft, self.cutting)
         strips = [tile_strip(layout, tile, self.cutting) for tile in layout.tiles]
+        if draft is not None and self._is_dirt(layout, strips, draft):
+            nothing = replace(layout, tiles=layout.tiles[:0])
+            return Prepared(layout.size, [], nothing, turned_deg, picture=picture)
         # Where drafts are all that is read, drafting first would read twice.
         reads_once = getattr(self.recognizer, "decoder", "") == "ctc" or not self.min_confidence
         if draft is None or reads_once or not has_narrow_tiles(layout.tiles):
@@ -114,6 +120,26 @@ class LineByLine:
         marks = {index: drafts[index] for index in found}
         pieces = [strip for index, strip in enumerate(strips) if index not in marks]
         return Prepared(layout.size, pieces, layout, turned_deg, marks, picture)
+
+    def _is_dirt(
+        self,
+        layout: PageLayout,
+        strips: Sequence[np.ndarray],
+        draft: "Callable[[Sequence[np.ndarray]], list[Recognition]]",
+    ) -> bool:
+        """Whether a page of very many tiles has none of print among the widest, and some others.
+
+        A form of dotted lines is cut into thousands, all of which would be read for nothing.
+        """
+        if len(strips) <= _MANY_TILES or not self.min_confidence:
+            return False
+        by_width = sorted(range(len(strips)), key=lambda index: -strips[index].shape[1])
+        step = (len(strips) - _SAMPLE_TILES // 2) / (_SAMPLE_TILES // 2)
+        others = (_SAMPLE_TILES // 2 + int(i * step) for i in range(_SAMPLE_TILES // 2))
+        sample = [*by_width[: _SAMPLE_TILES // 2], *(by_width[place] for place in others)]
+        drafts = self._in_batches([strips[index] for index in sample], draft)
+        seen = seen_lines([layout.tiles[index] for index in sample], drafts)
+        return not any(line.is_print for line in seen)
 
     def read(self, pieces: Sequence[np.ndarray]) -> "list[Recognition]":
         """Return the recognitions of strips."""
