@@ -162,11 +162,17 @@ class StripRecognizer:
         return [found[place] for place in range(len(drafts))]
 
     @torch.inference_mode()
-    def draft(self, strips: Sequence[np.ndarray]) -> list[Recognition]:
-        """Return what the CTC head alone reads on each strip; as `read`, but sooner."""
+    def draft(self, strips: Sequence[np.ndarray], only: str = "") -> list[Recognition]:
+        """Return what the CTC head alone reads on each strip; as `read`, but sooner.
+
+        Args:
+            strips: as of `read`.
+            only: the characters that may stand there, where that is known: the figures of a number.
+        """
         if not strips:
             return []
-        return [self._calibrated(_as_drafted(draft), draft) for draft in self._see(strips)[2]]
+        drafts = self._see(strips, only)[2]
+        return [self._calibrated(_as_drafted(draft), draft) for draft in drafts]
 
     def _calibrated(self, found: Recognition, draft: _Draft) -> Recognition:
         """Return a recognition with its characters' places, and what is told of how sure it is."""
@@ -181,17 +187,20 @@ class StripRecognizer:
         """Return which of `kinds` a picture is, given as `vary.read.kinds.small_picture` does."""
         return picture_kind(self.model, self.processor, picture)
 
-    def _see(self, strips: Sequence[np.ndarray]) -> tuple[EncodedImages, Tensor, list[_Draft]]:
-        """Return strips as encoded, their sizes, and the CTC head's drafts."""
+    def _see(
+        self, strips: Sequence[np.ndarray], only: str = ""
+    ) -> tuple[EncodedImages, Tensor, list[_Draft]]:
+        """Return strips as encoded, their sizes, and the CTC head's drafts, of some characters."""
         images = self.processor.image_processor
         features = images(list(strips))
         pixels = features["pixel_values"].to(self.model.device)
         encoded = self.model.encode_images([pixels], features["image_sizes"])
         assert encoded.ctc_logits is not None
-        column_px = pixels.shape[-1] / encoded.ctc_logits.shape[1]
+        logits = only_characters(encoded.ctc_logits, self.alphabet, only)
+        column_px = pixels.shape[-1] / logits.shape[1]
         drafts = []
         for strip, (text, columns, certainties) in zip(
-            strips, decode_greedy(encoded.ctc_logits, self.alphabet), strict=True
+            strips, decode_greedy(logits, self.alphabet), strict=True
         ):
             height, width = strip.shape[:2]
             own_px = width * images.rules[0].scale(width, height)[0]
@@ -247,6 +256,22 @@ class StripRecognizer:
         end = self.processor.tokenizer.eos_token_id
         texts = self.processor.tokenizer.batch_decode(answers, skip_special_tokens=True)
         return [(text, end in answer) for text, answer in zip(texts, answers, strict=True)]
+
+
+def only_characters(logits: Tensor, alphabet: str, only: str) -> Tensor:
+    """Return (B, columns, classes) logits that allow the blank and some characters alone.
+
+    Args:
+        logits: of the CTC head, class 0 the blank.
+        alphabet: the characters of the other classes.
+        only: those allowed; empty for all.
+    """
+    if not only:
+        return logits
+    allowed = [0, *(number for number, letter in enumerate(alphabet, start=1) if letter in only)]
+    out = torch.full_like(logits, float("-inf"))
+    out[..., allowed] = logits[..., allowed]
+    return out
 
 
 def _as_drafted(draft: _Draft, fallback: Fallback = "") -> Recognition:

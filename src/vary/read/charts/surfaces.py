@@ -15,7 +15,8 @@ SAME_LEVELS = 14
 """Levels, in any channel, by which pixels of one surface differ at most."""
 INK_LEVELS = 24
 """Levels by which ink differs from the ground that it stands on."""
-_MOST_PIXELS = 4_000_000
+_COUNTER_PX = 44
+"""The inside of a letter is no wider or higher than that."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Canvas:
         areas: (N,) pixels of the surfaces.
         is_surface: (H, W) bool, False for what stands on them.
         contrast: (H, W, 3) float32, a pixel's colour less that of its ground.
+        tones: (N,) for each surface the first of about the same colour: the cells of a grid share it.
     """
 
     rgb: np.ndarray
@@ -39,6 +41,7 @@ class Canvas:
     areas: np.ndarray
     is_surface: np.ndarray
     contrast: np.ndarray
+    tones: np.ndarray
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,9 +86,45 @@ def find_surfaces(rgb: np.ndarray) -> Canvas:
     is_surface = ground >= 0
     spread_labels(ground)
     colors, boxes, areas = _measure(rgb, np.where(is_surface, ground, -1), int(has_core.sum()))
+    merged = _without_counters(ground, colors, boxes)
+    if (merged != np.arange(len(merged))).any():
+        ground = merged[ground]
+        colors, boxes, areas = _measure(rgb, np.where(is_surface, ground, -1), len(colors))
     local = colors[ground].astype(np.float32)
     contrast = rgb.astype(np.float32) - local
-    return Canvas(rgb, ground, colors, boxes, areas, is_surface, contrast)
+    return Canvas(rgb, ground, colors, boxes, areas, is_surface, contrast, _tones(colors))
+
+
+def _without_counters(ground: np.ndarray, colors: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Return the surface that each is part of: the inside of an O is the paper around it."""
+    merged = np.arange(len(colors))
+    side = (boxes[:, 2:] - boxes[:, :2]).max(1)
+    for index in np.flatnonzero(side <= _COUNTER_PX):
+        x0, y0, x1, y1 = boxes[index]
+        reach = 9
+        near = ground[max(0, y0 - reach) : y1 + reach, max(0, x0 - reach) : x1 + reach]
+        # What is all around it: the rim of the window.
+        rim = np.concatenate([near[0], near[-1], near[:, 0], near[:, -1]])
+        rim = rim[rim != index]
+        if not len(rim):
+            continue
+        values, counts = np.unique(rim, return_counts=True)
+        around = int(values[counts.argmax()])
+        alike = np.abs(colors[around].astype(int) - colors[index]).max() <= SAME_LEVELS
+        if alike and counts.max() >= 0.6 * len(rim) and side[around] > side[index]:
+            merged[index] = around
+    return merged
+
+
+def _tones(colors: np.ndarray) -> np.ndarray:
+    """Return (N,) the first surface of about the same colour as each."""
+    tones = np.arange(len(colors))
+    levels = colors.astype(int)
+    for index in range(len(colors)):
+        like = np.flatnonzero(np.abs(levels[:index] - levels[index]).max(-1) <= SAME_LEVELS)
+        if len(like):
+            tones[index] = tones[like[0]]
+    return tones
 
 
 def _cores(rgb: np.ndarray) -> np.ndarray:
