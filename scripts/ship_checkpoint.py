@@ -24,10 +24,18 @@ def main() -> int:
     parser.add_argument("target", type=Path)
     parser.add_argument("--card", type=Path, required=True, help="Markdown; {facts} is filled in")
     parser.add_argument("--decoder", choices=STRIP_DECODERS, default="lm", help="who reads strips")
+    parser.add_argument(
+        "--task",
+        action="append",
+        default=["chart"],
+        help="what it reads besides what it was trained for; charts are read by any strips' reader",
+    )
     arguments = parser.parse_args()
     beside = arguments.target.with_name(arguments.target.name + ".part")
     model = VaryForConditionalGeneration.from_pretrained(arguments.source, dtype=torch.bfloat16)
     model.config.strip_decoder = arguments.decoder
+    # The vocabulary reads the names and numbers of charts, whatever it was trained on.
+    model.config.tasks = list(dict.fromkeys([*model.config.tasks, *arguments.task]))
     model.save_pretrained(beside)
     VaryProcessor.from_pretrained(arguments.source).save_pretrained(beside)
     weights = beside / "model.safetensors"

@@ -104,7 +104,7 @@ def read(
     todo = batch.plan(files, overwrite)
     if todo:
         reader = load_reader(model, device, batch_size)
-        reader.check_task(task)
+        reader.use_task(task)
         if overlay and not reader.gives_boxes:
             raise VaryError(
                 f"--overlay: model {model!r} reads whole pages and tells no places; leave it out, "

@@ -124,6 +124,7 @@ class ReaderSystem:
         from vary.read.reader import Reader  # noqa: PLC0415 - imports torch
 
         reader = Reader.from_pretrained(self.model, device=self.device, batch_size=self.batch_size)
+        reader.use_task(self._task)
         for prompt in prompts:
             yield self._read(reader, prompt, folder)
 

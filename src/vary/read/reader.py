@@ -15,6 +15,7 @@ from PIL import Image
 from vary.checkpoints import find_checkpoint
 from vary.errors import VaryError
 from vary.read.assembly import join_reasons
+from vary.read.charts.way import Charts
 from vary.read.cutting import CuttingConfig
 from vary.read.documents import Document, DocumentConfig, open_document, select_pages
 from vary.read.results import DocumentResult, PageResult
@@ -30,6 +31,7 @@ DEFAULT_BATCH_SIZE = 32  # lines
 # Whole pages: the cache of a large language model takes gigabytes for each.
 DEFAULT_PAGE_BATCH_SIZE = 4
 DEFAULT_TASK = "ocr"
+CHART_TASK = "chart"
 
 
 @dataclass
@@ -98,6 +100,7 @@ class Reader:
                 min_confidence,
                 cutting or _cutting_for(recognizer),
             )
+        self._pages_way = self.way
 
     @classmethod
     def from_pretrained(
@@ -146,6 +149,22 @@ class Reader:
     def gives_boxes(self) -> bool:
         """Whether the results tell where lines and words stand."""
         return isinstance(self.way, LineByLine)
+
+    def use_task(self, task: str) -> None:
+        """Read by a task from now on: a model of lines reads charts in another way than pages.
+
+        Raises:
+            VaryError: the checkpoint was not trained for it.
+        """
+        self.check_task(task)
+        if _reads_whole_pages(self.recognizer):
+            return  # the page alone decides what such a model writes
+        if task == CHART_TASK:
+            size = getattr(self.recognizer, "strip_size", None)
+            batch_size = self.way.batch_size
+            self.way = Charts(self.recognizer, batch_size, *([size] if size else []))
+        else:
+            self.way = self._pages_way
 
     def check_task(self, task: str) -> None:
         """Refuse a task that the checkpoint was not trained for.

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-SIGNS = "0123456789.,%-+−$€£¥￥ KMkBbnmgh万亿元千百"
-"""What the text of a number is made of, units of other languages aside."""
+FIGURES = "0123456789.,%-+−$€£¥ "
+"""What the text of a number is made of, units aside."""
+_LIKE_FIGURES = set("OoQDlIi|[]SsZzBbgqyGJT〇一十LřşŻ‘'’\"”“/\\:;") | set(FIGURES)
+_UNIT = re.compile(r"(?:[A-Za-z]{1,3}|[\u4e00-\u9fff]{1,2})$")
 _LOOKALIKES = str.maketrans(
     {"O": "0", "o": "0", "〇": "0", "l": "1", "I": "1", "|": "1", "−": "-", "–": "-", "—": "-", "一": "-", "＝": "-",
      "，": ",", "．": ".", "。": ".", "％": "%", "：": ":", "￥": "¥", "半": "¥", "羊": "¥", "·": "."}
@@ -68,6 +70,23 @@ def parse_number(text: str) -> Number | None:
             sign = -1.0 if "-" in head or head.startswith("(") else 1.0
             return Number(sign * value, f"{head}{digits}{gap}{tail}", head, gap + tail)
     return None
+
+
+def figures_of(text: str) -> str:
+    """Return the characters that a text has if it is a number, empty where it is surely none.
+
+    A number that was read badly still has a figure, and letters that look like figures.
+    """
+    plain = "".join(text.split())
+    unit = _UNIT.search(plain)
+    tail = unit.group() if unit and not set(unit.group()) <= _LIKE_FIGURES else ""
+    body = plain[: len(plain) - len(tail)] if tail else plain
+    if not body or len(plain) > 16 or not any(letter.isdigit() for letter in body):
+        return ""
+    strange = sum(letter not in _LIKE_FIGURES for letter in body)
+    if strange > (1 if len(body) >= 4 else 0):
+        return ""
+    return FIGURES + "".join(sorted(set(tail)))
 
 
 def split_name(text: str) -> tuple[str, Number] | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -11,10 +10,7 @@ from vary.read.charts.blobs import find_letters
 from vary.read.charts.pieces import Piece, find_pieces
 from vary.read.charts.strips import piece_strip
 from vary.read.charts.surfaces import Canvas, find_surfaces
-from vary.read.charts.texts import Text, as_text
-
-if TYPE_CHECKING:
-    from vary.read.recognizer import Recognition
+from vary.read.charts.texts import Reading, Text, as_text
 
 MOST_PIECES = 400
 """A picture with more pieces than that is no chart, but a page of text or a photograph."""
@@ -38,11 +34,10 @@ class SeenChart:
     strips: tuple[np.ndarray, ...]
     scale: float
 
-    def texts(self, found: "Sequence[Recognition]") -> list[Text]:
+    def texts(self, found: Sequence[Reading]) -> list[Text]:
         """Return what was read on the pieces, without what is no text."""
         texts = [
-            as_text(piece, reading.text, float(reading.confidence))
-            for piece, reading in zip(self.pieces, found, strict=True)
+            as_text(piece, reading) for piece, reading in zip(self.pieces, found, strict=True)
         ]
         return [text for text in texts if text.text and text.confidence >= _LEAST_CONFIDENCE]
 

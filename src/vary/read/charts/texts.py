@@ -23,6 +23,7 @@ class Text:
         ground: the surface that it stands on.
         color: RGB of its ink.
         size_px: about the em size of its letters.
+        figures: what was read by the rule that it is a number; empty where it is surely none.
     """
 
     text: str
@@ -32,11 +33,12 @@ class Text:
     ground: int = -1
     color: tuple[float, float, float] = (0.0, 0.0, 0.0)
     size_px: float = 12.0
+    figures: str = ""
 
     @cached_property
     def number(self) -> Number | None:
         """What it says, where it is a number."""
-        return parse_number(self.text)
+        return (parse_number(self.figures) if self.figures else None) or parse_number(self.text)
 
     @property
     def x(self) -> float:
@@ -58,17 +60,33 @@ class Text:
         return self.box[2] - lean if turn > 0 else self.box[0] + lean
 
 
-def as_text(piece: Piece, text: str, confidence: float) -> Text:
+@dataclass(frozen=True)
+class Reading:
+    """What a recogniser reads on a strip.
+
+    Attributes:
+        text: the line.
+        confidence: 0 to 1.
+        figures: the line by the rule that it is a number; empty where it is surely none.
+    """
+
+    text: str
+    confidence: float
+    figures: str = ""
+
+
+def as_text(piece: Piece, reading: Reading) -> Text:
     """Return what was read on a piece."""
-    told = " ".join(text.split())
+    told = " ".join(reading.text.split())
     return Text(
         told,
         piece.box,
-        confidence,
+        reading.confidence,
         piece.angle_deg,
         piece.ground,
         piece.color,
         em_of(told, piece.em_px),
+        reading.figures,
     )
 
 
@@ -108,7 +126,10 @@ def joined(texts: Sequence[Text], joint: str | None = None) -> Text:
     total = sum(max(1, len(text.text)) for text in texts)
     confidence = sum(max(1, len(text.text)) * text.confidence for text in texts) / total
     size = max(text.size_px for text in texts)
-    return Text(said, box, confidence, first.angle_deg, first.ground, first.color, size)
+    figures = ""
+    if any(text.figures for text in texts):
+        figures = " ".join(text.figures or text.text for text in texts)
+    return Text(said, box, confidence, first.angle_deg, first.ground, first.color, size, figures)
 
 
 def join_units(texts: Sequence[Text]) -> list[Text]:
