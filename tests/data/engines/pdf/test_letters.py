@@ -14,6 +14,8 @@ from vary.data.engines.pdf.letters import count_cid, has_undecoded, is_cjk, norm
         ("e\u0301", "é"),
         ("co\u200boperate", "cooperate"),
         ("well\xad", "well-"),
+        ("non\u2011stop\u2010go", "non-stop-go"),  # they look as the common hyphen
+        ("\u2211\ufe02", "\u2211"),  # which variant of a sign
         ("o\u21b5-the-shelf", "off-the-shelf"),  # fonts whose glyphs have no names
         ("di\u21b5erent", "different"),
         ("Tradeo\u21b5", "Tradeoff"),

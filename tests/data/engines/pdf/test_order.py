@@ -128,6 +128,8 @@ def test_parts_of_a_line_come_together():
 
 def test_characters_without_spaces_are_joined_without():
     page = [line("港", 50, 100), line("口", 56, 100), line("a", 62.5, 100)]
+    assert read_order(page)[0].text == "港口a"
+    page[2] = line("a", 67.5, 100)
     assert read_order(page)[0].text == "港口 a"
 
 

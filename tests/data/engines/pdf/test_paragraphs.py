@@ -73,6 +73,28 @@ def test_items_follow_each_other_without_a_blank_line():
     assert text_of(page, "paragraphs") == "• first item of a list that is long\n• second item"
 
 
+@pytest.mark.parametrize("start", ["[12] for all", "(3) of the", "4. It"])
+def test_a_number_within_a_sentence_begins_no_item(start):
+    page = [
+        fragment("in packages such as Interpolations", 100, right=FULL),
+        fragment(f"{start} polynomials and for others", 112, right=FULL),
+        fragment("of many kinds.", 124),
+    ]
+    assert text_of(page, "paragraphs").startswith(f"in packages such as Interpolations {start}")
+
+
+@pytest.mark.parametrize("x", [50.0, 62.0])
+def test_numbers_that_hang_or_follow_an_end_are_items(x):
+    page = [
+        fragment("[1] A name of a book that is known", 100, right=FULL),
+        fragment("and the house that brought it out.", 112, x=x, right=FULL),
+        fragment("[2] A name of a book that is known", 124, right=FULL),
+        fragment("and the houses of others which it", 136, x=62.0, right=FULL),
+        fragment("[3] Third", 148),
+    ]
+    assert text_of(page, "paragraphs").count("\n[") == 2
+
+
 def test_a_heading_of_another_size_stands_alone():
     page = [fragment("Heading", 100, size=14.0), fragment("words below it", 116)]
     assert text_of(page, "paragraphs") == "Heading\n\nwords below it"
@@ -94,7 +116,21 @@ def test_a_heading_of_another_size_stands_alone():
         ("Anglo-", "Saxon", (), "Anglo-Saxon"),
         ("COVID-", "19 cases", (), "COVID-19 cases"),
         ("one -", "two", (), "one - two"),
-        ("pages 3-", "7 of it", (), "pages 3- 7 of it"),
+        ("pages 3-", "7 of it", (), "pages 3-7 of it"),
+        ("a 1-", "to 2-digit number", (), "a 1- to 2-digit number"),
+        ("a two-", "phase flow", (), "a two-phase flow"),
+        ("set to VIRTIO_-", "PCI_CAP: the", (), "set to VIRTIO_PCI_CAP: the"),
+        (
+            "see https://a.github.",
+            "io/R-for-all/ and",
+            (),
+            "see https://a.github.io/R-for-all/ and",
+        ),
+        ("github.com/some/", "Grid.jl/tree/", (), "github.com/some/Grid.jl/tree/"),
+        ("(https://carpentries-", "lab.github.io/a", (), "(https://carpentries-lab.github.io/a"),
+        ("see https://a.org/", "and others", (), "see https://a.org/ and others"),
+        ("it is on https://a.org.", "Then it", (), "it is on https://a.org. Then it"),
+        ("and/", "or that.", (), "and/ or that."),
         ("plain", "words", (), "plain words"),
         ("港口向北", "敞开", (), "港口向北敞开"),
         ("港口 PDF", "文件", (), "港口 PDF文件"),

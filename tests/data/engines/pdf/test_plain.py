@@ -2,6 +2,7 @@ import pytest
 
 from vary.data.engines.pdf import plain
 from vary.data.engines.pdf.layer import layer_flags, read_characters
+from vary.data.engines.pdf.order import read_order
 from vary.data.engines.pdf.plain import read_layer
 
 from .conftest import CHINESE, SENTENCES
@@ -163,3 +164,23 @@ def test_a_span_whose_leading_space_stands_elsewhere(monkeypatch):
     page = Told((" I ", "Times", 11), ("and a longer text", "Times", 11))
     page.spans[0]["origin"] = (0.0, 90.0)
     assert read_layer(page).fragments[0].baseline == 100.0
+
+
+@pytest.mark.parametrize(
+    ("drawn", "text"),
+    [
+        # A program that sets the gap between Chinese and Latin gives a space to one side of it.
+        ([("支持", 72), ("AXI ", 97), ("传输", 120)], "支持AXI传输"),
+        ([("用", 72), (" Python 3 ", 83), ("写", 134.8)], "用Python 3写"),
+        ([("第一章", 72), ("概述", 113)], "第一章 概述"),
+        ([("支持；", 72), ("1. ", 106), ("传输", 119)], "支持；1. 传输"),
+    ],
+)
+def test_gaps_between_chinese_and_latin_are_no_spaces(textpages, drawn, text):
+    def draw(page):
+        for part, x in drawn:
+            font = "helv" if part.isascii() else "china-s"
+            page.insert_text((x, 100), part, fontsize=11, fontname=font)
+
+    layer = read_characters(textpages(draw))
+    assert [line.text for line in read_order(layer.fragments)] == [text]

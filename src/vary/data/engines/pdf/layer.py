@@ -15,8 +15,9 @@ from vary.extras import require
 FILLED, STROKED = 16, 32
 # Sine of the slope up to which a line counts as horizontal.
 LEVEL = 0.02
-# In scripts without spaces a gap of so many em is a space that was meant.
-CJK_SPACE_EM = 0.45
+# In scripts without spaces, and between them and Latin letters, a gap of so many em is a space that
+# was meant; of characters without one between them, so wide a gap.
+CJK_SPACE_EM, CJK_GAP_EM = 0.45, 0.6
 _SOLID = re.compile(r"\S+")
 
 Box = tuple[float, float, float, float]
@@ -222,7 +223,7 @@ def _fragments(line: _Line, boxes: list[Box]) -> list[Fragment]:
             word = normal_text("".join(text[start:stop].split()))
             if not word:
                 continue
-            space = start > 0 and text[start - 1].isspace() and _is_meant(line, start)
+            space = start > 0 and _has_space(line, start)
         if pieces and box[0] < pieces[-1].box[0] - size:
             fragments.append(_fragment(pieces, line.chars[first:start], size))
             pieces, first = [], start
@@ -254,20 +255,28 @@ def _words(text: str, chars: list[dict[str, Any]], size: float) -> list[tuple[in
     return spans
 
 
-def _is_meant(line: _Line, start: int) -> bool:
-    """Return whether the white space before the word that begins at `start` was meant."""
+def _has_space(line: _Line, start: int) -> bool:
+    """Return whether a space that was meant stands before the word that begins at `start`."""
     text, chars = line.text, line.chars
     last = start - 1
     while last >= 0 and text[last].isspace():
         last -= 1
     if last < 0:
         return False
-    if not (is_cjk(text[last]) and is_cjk(text[start])):
-        return True
-    # Justified lines are stretched between characters, and some files put spaces there.
+    is_spaced = last < start - 1
+    ends = text[last], text[start]
+    cjk = [is_cjk(end) for end in ends]
+    if not any(cjk) or not all(is_cjk(end) or end.isalnum() for end in ends):
+        return is_spaced
+    if not is_spaced and not all(cjk):
+        return False
+    # Justified lines are stretched between characters, and some files put spaces there. The gap
+    # between Chinese and Latin is set by programs, which give a space to one of its sides only.
     before, after = chars[last], chars[start]
-    em = after["bbox"][3] - after["bbox"][1]
-    return bool(after["origin"][0] - before["bbox"][2] > CJK_SPACE_EM * em)
+    gap = after["origin"][0] - before["bbox"][2]
+    if not is_spaced:
+        return bool(gap > CJK_GAP_EM * line.size)
+    return bool(gap > CJK_SPACE_EM * (after["bbox"][3] - after["bbox"][1]))
 
 
 def around(pieces: Sequence[Piece]) -> Box:

@@ -15,14 +15,22 @@ _COMPATIBLE = (
     *range(0x2F800, 0x2FA20),
 )
 # Marks without ink: zero-width spaces and joiners, direction marks, byte order marks, controls.
-_INKLESS = (*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF, *range(0x20), 0x7F)
-_SOFT_HYPHEN = 0xAD
+# And selectors of a sign's variant, which stand behind it.
+_INKLESS = (
+    *range(0x200B, 0x2010),
+    *range(0x202A, 0x202F),
+    *range(0xFE00, 0xFE10),
+    *(0x2060, 0xFEFF, 0x7F),
+    *range(0x20),
+)
+# A soft hyphen in a text layer is one that was drawn: MuPDF gives those at lines' ends. The others
+# look as the common one: Unicode's own, and the one at which no line breaks.
+_HYPHENS = (0xAD, 0x2010, 0x2011)
 
 _TABLE: dict[int, str | None] = {
     **{code: unicodedata.normalize("NFKC", chr(code)) for code in _COMPATIBLE},
     **dict.fromkeys(_INKLESS),
-    # A soft hyphen in a text layer is one that was drawn: MuPDF gives those at lines' ends.
-    _SOFT_HYPHEN: "-",
+    **dict.fromkeys(_HYPHENS, "-"),
 }
 _CJK_RANGES = (
     "\u2e80-\u2fdf\u3000-\u30ff\u3105-\u312f\u31c0-\u31ef\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from vary.data.engines.pdf.layer import Box, Fragment, Piece, around
+from vary.data.engines.pdf.layer import CJK_SPACE_EM, Box, Fragment, Piece, around
 from vary.data.engines.pdf.letters import is_cjk
 
 # Gaps in em: up to the first, glyphs of a word; up to the second, words of a line of prose.
@@ -201,8 +201,11 @@ def _join(segments: list[Segment], new: Segment) -> None:
         return
     gap = new.box[0] - best.box[2]
     first = new.pieces[0]
-    both_cjk = is_cjk(first.text[0]) and is_cjk(best.pieces[-1].text[-1])
-    first.space = first.space or (gap > WORD_GAP_EM * max(new.size, best.size) and not both_cjk)
+    ends = best.pieces[-1].text[-1], first.text[0]
+    is_set = any(map(is_cjk, ends)) and all(is_cjk(end) or end.isalnum() for end in ends)
+    needed = CJK_SPACE_EM if is_set else WORD_GAP_EM
+    both_cjk = all(map(is_cjk, ends))
+    first.space = first.space or (gap > needed * max(new.size, best.size) and not both_cjk)
     if new.weight > best.weight:
         best.baseline, best.size = new.baseline, new.size
     best.pieces += new.pieces

@@ -29,7 +29,7 @@ _ENTRY = re.compile(r"(?:[.·…‥]\s?){4,}\s*[\divxlc]+$")
 _ENDS = tuple('.!?:;。！？：；”"')
 _STOPS = tuple('.!?。！？”"')
 _COMMAS = tuple(",，、")
-_HYPHENS = ("-", "\u2010")
+_ADDRESS = re.compile(r"://|\bwww\.|^\W?\w[\w\-]*(?:\.[\w\-]+)+/")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 # Compounds with these are written with a hyphen far oftener than without.
 _HYPHENATED = frozenset(
@@ -45,6 +45,8 @@ _HYPHENATED = frozenset(
         "self",
         "short",
         "state",
+        "three",
+        "two",
         "well",
     ]
 )
@@ -120,19 +122,34 @@ def join_lines(before: str, after: str, known: frozenset[str]) -> str:
         after: the line below.
         known: words that stand on the page within lines, in small letters.
     """
-    if before.endswith(_HYPHENS) and len(before) > 1 and before[-2].isalpha():
+    is_number = re.search(r"\d-$", before) and after[0].isalnum() and after.split()[0] not in _LINKS
+    if is_number or _breaks_address(before, after):  # pages 3-7, 3-D
+        return before + after
+    if before.endswith("_-"):  # a long name, broken where it could be
+        return before[:-1] + after
+    if before.endswith("-") and len(before) > 1 and before[-2].isalpha():
         first = re.search(r"[^\W\d_]+$", before[:-1])
         second = re.match(r"[^\W\d_]+", after)
         if first and second:
-            is_link = (first[0] in _LINKS and before[: -1 - len(first[0])].endswith(_HYPHENS)) or (
-                second[0] in _LINKS and after[second.end() :].startswith(_HYPHENS)
+            is_link = (first[0] in _LINKS and before[: -1 - len(first[0])].endswith("-")) or (
+                second[0] in _LINKS and after[second.end() :].startswith("-")
             )
             is_soft = not is_link and _is_soft(first[0], second[0], known)
             return before[: -1 if is_soft else None] + after
         return before + after if second or after[:1].isdigit() else f"{before} {after}"
-    if is_cjk(before[-1]) or is_cjk(after[0]):
-        return before + after
-    return f"{before} {after}"
+    gap = "" if is_cjk(before[-1]) or is_cjk(after[0]) else " "
+    return f"{before}{gap}{after}"
+
+
+def _breaks_address(before: str, after: str) -> bool:
+    """Return whether a line ends within an address of the web, at one of its signs."""
+    first, second = before.split()[-1:], after.split()[:1]
+    if not first or not second or not second[0][0].isalnum():
+        return False
+    if _ADDRESS.search(first[0]) is None or first[0][-1] not in "/.-_=&?#%":
+        return False
+    # A sentence may end behind an address, and a word follow it.
+    return re.search(r"[\w)][/.\-_=&?#%]+\w", second[0]) is not None
 
 
 def _is_soft(first: str, second: str, known: frozenset[str]) -> bool:
@@ -200,7 +217,7 @@ def _column_paragraphs(column: _Column) -> list[Paragraph]:
         last, line = column.lines[at - 1 : at + 1]
         is_close = not _is_loose(last, line, column.leading)
         is_row = line.is_row or last.is_row or _ENTRY.search(last.text) is not None
-        is_item = _ITEM.match(line.text) is not None
+        is_item = _is_item(column, at)
         is_deliberate = _is_deliberate(last, line, column)
         if is_close and not (is_row or is_item or is_deliberate or _is_indented(column, at)):
             paragraphs[-1].lines.append(line)
@@ -210,6 +227,20 @@ def _column_paragraphs(column: _Column) -> list[Paragraph]:
         is_tight = is_row or is_item or (is_short and not last.text.endswith(_STOPS))
         paragraphs.append(Paragraph([line], tight=is_tight and is_close))
     return paragraphs
+
+
+def _is_item(column: _Column, at: int) -> bool:
+    """Return whether a line begins an item: with a bullet, or a number that is not its text's."""
+    last, line = column.lines[at - 1 : at + 1]
+    found = _ITEM.match(line.text)
+    if found is None:
+        return False
+    if not any(character.isalnum() for character in found[0]):
+        return True
+    # A citation or a number in mid-sentence may come to stand where a line begins.
+    hangs = column.boxes[at][0] < column.boxes[at - 1][0] - 0.8 * line.size
+    ends = _ENDS if found[0][0] == "[" else (*_ENDS, *_COMMAS)
+    return hangs or last.text.endswith(ends) or _is_deliberate(last, line, column)
 
 
 def _leading(lines: list[Line]) -> dict[int, float]:
