@@ -231,6 +231,8 @@ def main() -> None:
         pictures = sorted(
             p for p in (arguments.pages / language).glob("*.png") if arguments.only in p.stem
         )
+        if not pictures and arguments.language:
+            parser.error(f"no pages in {arguments.pages / language}; give the folder above it")
         scores = [score_page(p, language, arguments.save_overlay) for p in pictures]
         for score in scores:
             mark = "  (broken glyph map)" if score.name in broken else ""

@@ -133,6 +133,49 @@ def test_heading_across_columns_parts_them() -> None:
     assert order[heading + 1 :] == [f"C{n}" for n in range(10)] + [f"D{n}" for n in range(10)]
 
 
+def numbered(mark: str, lines: int) -> list[str]:
+    return [f"{mark}{number}" for number in range(lines)]
+
+
+def test_a_narrow_heading_between_sections_parts_columns_that_end_and_go_on_together() -> None:
+    page = Page()
+    page.column(60, 60, 370, 9, "A")
+    page.column(470, 60, 370, 9, "B")
+    page.text(60, 345, "2 A heading", 28)
+    page.column(60, 400, 370, 12, "C")
+    page.column(470, 400, 370, 12, "D")
+    sections = [*numbered("A", 9), *numbered("B", 9), "2 A heading"]
+    expected = [*sections, *numbered("C", 12), *numbered("D", 12)]
+    assert page.order(cut_page(page.image)) == expected
+
+
+@pytest.mark.parametrize("right_lines", [24, 16, 5])
+def test_a_heading_in_a_column_with_text_beside_it_parts_nothing(right_lines: int) -> None:
+    page = Page()
+    page.column(60, 60, 370, 9, "A")
+    page.text(60, 345, "2 A heading", 28)
+    page.column(60, 400, 370, 12, "C")
+    page.column(470, 60, 370, right_lines, "B")
+    left = [*numbered("A", 9), "2 A heading", *numbered("C", 12)]
+    assert page.order(cut_page(page.image)) == [*left, *numbered("B", right_lines)]
+
+
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_a_line_between_columns_tells_where_they_end(is_broken: bool) -> None:
+    page = Page()
+    page.column(60, 60, 370, 9, "A")
+    page.column(470, 60, 370, 8, "B")  # a row less, so that only the line tells
+    page.text(60, 345, "2 A heading", 28)
+    page.column(60, 400, 370, 12, "C")
+    page.column(470, 400, 370, 12, "D")
+    page.pen.line((450, 60, 450, 300 if is_broken else 720), fill=0, width=2)
+    page.pen.line((450, 400, 450, 720), fill=0, width=2)
+    top = [numbered("A", 9), numbered("B", 8)]
+    foot = [["2 A heading", *numbered("C", 12)], numbered("D", 12)]
+    order = [*top, *foot] if is_broken else [top[0], foot[0], top[1], foot[1]]
+    assert page.order(cut_page(page.image)) == [text for part in order for text in part]
+
+
 def test_running_heads_and_page_number_are_read_apart_from_the_columns() -> None:
     page = Page()
     page.text(60, 30, "Author et al.", 16)

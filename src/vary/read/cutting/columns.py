@@ -1,12 +1,22 @@
 """Ink -> regions in reading order: text columns parted where a true gutter runs."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
 from vary.read.cutting.gutters import Gutter, find_gutter, group_rows
-from vary.read.cutting.layout import CuttingConfig
+from vary.read.cutting.layout import Box, CuttingConfig
 from vary.read.cutting.raster import Components
 
 _MAX_DEPTH = 6
+_DIVIDER_EM = 3.0
+"""Shortest ruling line that can stand between columns."""
+_SECTION_GAP_EM = 1.5
+"""Least gap between the columns of a section and the heading of the next."""
+_HEADING_ROWS = 3
+"""A heading has one row or two; its text begins in the next."""
 
 
 def _is_column_text(
@@ -99,12 +109,90 @@ def _title_over_sidebar(
     return ids[band < first], ids[band >= first]
 
 
-def find_regions(
+def _as_ruled(
+    gutter: Gutter, parts: Components, ids: np.ndarray, em_px: float, dividers: Sequence[Box]
+) -> Gutter:
+    """Return the gutter as far as its ruling line goes, where it has one that is broken or short.
+
+    A heading over all columns breaks the line between them, though it may be no wider than one: the
+    columns above it come before it, those below behind it.
+    """
+    reach = max(gutter.width / 2, em_px)
+    own = sorted(
+        (y0, y1)
+        for x0, y0, x1, y1 in dividers
+        if abs((x0 + x1) / 2 - gutter.x) < reach
+        and y1 - y0 > _DIVIDER_EM * em_px
+        and y0 < gutter.y1
+        and y1 > gutter.y0
+    )
+    if not own:
+        return gutter
+    band = group_rows(parts.y0[ids], parts.y1[ids], gap=0.5 * em_px)
+    tops = np.array([parts.y0[ids[band == row]].min() for row in range(band.max() + 1)])
+    feet = np.array([parts.y1[ids[band == row]].max() for row in range(band.max() + 1)])
+    low, high = gutter.y0, gutter.y1
+    before = np.flatnonzero((feet <= own[0][0]) & (tops >= low))
+    over = ids[np.isin(band, before)]
+    middle = (parts.x0[over] + parts.x1[over]) / 2
+    if len(over) and bool((middle < gutter.x).all() or (middle > gutter.x).all()):
+        low = float(feet[before].max()) + 0.5  # a heading stands over its beginning
+    behind = tops[(tops >= own[0][1]) & (feet <= high)]
+    if len(own) > 1 and bool((behind < own[1][0]).any()):
+        high = float(behind.min()) - 0.5
+    return replace(gutter, y0=low, y1=high) if low < high else gutter
+
+
+def _next_section(gutter: Gutter, parts: Components, ids: np.ndarray, em_px: float) -> Gutter:
+    """Return the gutter up to where a section ends in both columns and another begins.
+
+    Both columns end on about the same row, a gap follows, then a heading in the left one, with
+    nothing beside it; and where the right one goes on at all, both go on on the same row. A heading
+    within a column has the other column's text beside it.
+    """
+    middle_y = (parts.y0[ids] + parts.y1[ids]) / 2
+    inside = ids[(middle_y >= gutter.y0) & (middle_y < gutter.y1)]
+    is_left = (parts.x0[inside] + parts.x1[inside]) / 2 < gutter.x
+    left, right = _rows(parts, inside[is_left], em_px), _rows(parts, inside[~is_left], em_px)
+    for above, heading in pairwise(left):
+        ended = [row for row in right if row[0] < heading[0]]
+        if not ended or heading[0] - above[1] < _SECTION_GAP_EM * em_px:
+            continue
+        if abs(ended[-1][1] - above[1]) > 0.6 * em_px:
+            continue
+        later = [row for row in right if row[0] >= heading[0]]
+        if later and not _resumes_together(later[0], [r for r in left if r[0] > heading[0]], em_px):
+            continue
+        return replace(gutter, y1=(above[1] + heading[0]) / 2)
+    return gutter
+
+
+def _resumes_together(
+    right: tuple[float, float], left: Sequence[tuple[float, float]], em_px: float
+) -> bool:
+    """Return whether a row on the right stands beside one of the next few on the left."""
+    return any(abs(row[0] - right[0]) < 0.4 * em_px for row in left[:_HEADING_ROWS])
+
+
+def _rows(parts: Components, ids: np.ndarray, em_px: float) -> list[tuple[float, float]]:
+    """Return top and foot of each row of letters, from above."""
+    tall = ids[parts.height[ids] >= 0.4 * em_px]
+    if not len(tall):
+        return []
+    band = group_rows(parts.y0[tall], parts.y1[tall])
+    return [
+        (float(parts.y0[tall[band == row]].min()), float(parts.y1[tall[band == row]].max()))
+        for row in range(int(band.max()) + 1)
+    ]
+
+
+def find_regions(  # noqa: PLR0917 - what is known of the page, handed down
     parts: Components,
     ids: np.ndarray,
     em_px: float,
     config: CuttingConfig,
     known: tuple[Gutter, ...] = (),
+    dividers: Sequence[Box] = (),
 ) -> list[np.ndarray]:
     """Return the parts' indices region by region, in reading order; no region has columns.
 
@@ -117,12 +205,14 @@ def find_regions(
         em_px: body text size.
         config: lengths in em.
         known: the gutters that led to this region.
+        dividers: upright ruling lines of the page.
     """
     if not len(ids):
         return []
     gutter = find_gutter(parts, ids, em_px, config, known) if len(known) < _MAX_DEPTH else None
     if gutter is None:
         return [ids]
+    gutter = _next_section(_as_ruled(gutter, parts, ids, em_px, dividers), parts, ids, em_px)
     x = gutter.x
     y_middle = (parts.y0[ids] + parts.y1[ids]) / 2
     above, below = ids[y_middle < gutter.y0], ids[y_middle >= gutter.y1]
@@ -132,5 +222,5 @@ def find_regions(
     middle = (parts.x0[body] + parts.x1[body]) / 2
     regions: list[np.ndarray] = []
     for part in (above, title, head, body[middle < x], body[middle >= x], foot, below):
-        regions += find_regions(parts, part, em_px, config, (*known, gutter))
+        regions += find_regions(parts, part, em_px, config, (*known, gutter), dividers)
     return regions

@@ -62,11 +62,13 @@ def _is_inked(mask: np.ndarray) -> bool:
     return bool((Components.of(mask).area >= 2).any())
 
 
-def _text_parts(flat: np.ndarray) -> tuple[np.ndarray, Components, float]:
-    """Return the page without rules, its parts that may be text, and the body text size."""
+def _text_parts(flat: np.ndarray) -> tuple[np.ndarray, Components, float, list[Box]]:
+    """Return the page without rules, its parts that may be text, body text size, upright rules."""
     mask = ink_mask(flat)
     em_px = body_size(Components.of(mask))
     rules = vertical_rules(mask, em_px)
+    upright = Components.of(rules)
+    dividers = [upright.box(index) for index in range(len(upright))]
     if rules.any():
         mask &= ~rules
     level = horizontal_rules(mask, em_px)
@@ -77,15 +79,15 @@ def _text_parts(flat: np.ndarray) -> tuple[np.ndarray, Components, float]:
     parts = Components.of(mask)
     em_px = body_size(parts) if len(parts) else em_px
     parts = without_pictures(parts, em_px)
-    return flat, parts.select(parts.area >= 2), em_px
+    return flat, parts.select(parts.area >= 2), em_px, dividers
 
 
 def _layout(
-    parts: Components, em_px: float, config: CuttingConfig
+    parts: Components, em_px: float, dividers: list[Box], config: CuttingConfig
 ) -> tuple[Components, list[tuple[Tile, np.ndarray]]]:
     """Return the tiles in reading order with their parts' indices."""
     blocks: list[list[list[Segment]]] = []
-    for ids in find_regions(parts, np.arange(len(parts)), em_px, config):
+    for ids in find_regions(parts, np.arange(len(parts)), em_px, config, (), dividers):
         parts, lines = region_lines(parts, ids, em_px, config)
         blocks.append(lines)
     lines = [line for block in blocks for line in block]
@@ -133,12 +135,12 @@ def cut_page(image: Image.Image | np.ndarray, config: CuttingConfig = _DEFAULT) 
         # Cleaned again, because filled boxes are only found when they lie straight.
         flat, _ = _clean(turn(grey, angle))
     cleaned = flat
-    flat, parts, em_px = _text_parts(cleaned)
+    flat, parts, em_px, dividers = _text_parts(cleaned)
     if not len(parts):
         # Cleaning empties dark shapes, so the page is looked at before and after.
         blank = not (_is_inked(_dark_mask(grey)) or _is_inked(ink_mask(cleaned)))
         return PageLayout((), (width, height), blank, angle, np.full_like(full, 255))
-    parts, tiles = _layout(parts, em_px, config)
+    parts, tiles = _layout(parts, em_px, dividers, config)
     owner = owner_map(parts, tiles, flat.shape)
     cut = [tile for tile, _ in tiles]
     if scale > 1:
