@@ -1,22 +1,7 @@
-"""Other OCR programs and `vary read` on the same pages, in the same run.
+"""The programs that `benchmarks/read.py` times, each as a system of `vary.eval`.
 
-    python benchmarks/ocr_peers.py --pages FOLDER --out OUT [--peers vary,tesseract,...]
-                                   [--rapidocr-python PYTHON] [--worst N]
-
-FOLDER holds pictures with a .txt of the same name (see docs/evaluation.md); a `META.json` there or
-above tells documents and languages. One program runs after the other, alone:
-
-    vary           `vary read` with the bundled checkpoint
-    tesseract      Tesseract on the same pixels, eng or chi_sim by the page's language, with one
-                   thread, which is its fastest way
-    tesseract-300  Tesseract at its best: the page's PDF drawn at 300 dpi, where one lies there
-    rapidocr       RapidOCR (PP-OCR models by ONNX Runtime) with its defaults, on the same pixels;
-                   its lines in the order it gives them. --rapidocr-python names an environment
-                   that has it: `pip install rapidocr onnxruntime`
-
-It prints edit distance and F1 with 95 % intervals by document, seconds for each page (of the
-program alone, after loading its model; Tesseract loads its for each page, as it is used) and the
-largest resident memory; OUT holds the answers and the report. What ran before is not run again.
+Our own rows and RapidOCR run in a process that loads its model once: this file, run as a script by
+the program's own Python, which need not have this package.
 """
 
 import argparse
@@ -27,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,35 +21,122 @@ from typing import Any, ClassVar
 TESSERACT_LANGUAGES = {"zh": "chi_sim"}
 PDF_DPI = 300
 WARM_UP = "\n"  # a worker says so when its model is loaded
+LINES_TOGETHER = 32  # as the reader's
+DEFAULT_ROWS = "vary,vary-bf16,vary-fp32,vary-int8,generate,tesseract,tesseract-300,rapidocr"
 
 
-def serve(peer: str) -> None:
+def serve(row: str, model: str) -> None:
     """Answer pictures named on standard input, each with a line of JSON, until it ends.
 
-    This runs in the peer's own environment, which need not have this package.
+    This runs in the program's own environment, which need not have this package.
     """
     told = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # some libraries print to standard output
-    read = {"vary": _load_vary, "rapidocr": _load_rapidocr}[peer]()
+    if row == "rapidocr":
+        read = _load_rapidocr()
+    else:
+        read = _load_generate(model) if row == "generate" else _load_vary(row, model)
     told.write(WARM_UP)
     told.flush()
     for line in sys.stdin:
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.process_time()
         try:
             answer: dict[str, Any] = {"answer": read(line.rstrip("\n"))}
         except Exception as error:  # the edge: one page must not stop the others
             answer = {"answer": None, "reason": f"{type(error).__name__}: {error}"}
         answer["seconds"] = time.perf_counter() - start
+        answer["cpu_seconds"] = time.process_time() - spent
         told.write(json.dumps(answer) + "\n")
         told.flush()
 
 
-def _load_vary() -> Callable[[str], str]:
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")  # as `vary read` does
-    from vary import Reader  # noqa: PLC0415 - in the worker only
+def _load_vary(row: str, model: str) -> Callable[[str], str]:
+    """Return `vary read`, its model in the numbers that a row names."""
+    import torch  # noqa: PLC0415 - in the worker only
 
-    reader = Reader.from_pretrained("nano")
-    return lambda path: reader.read_document(path).text
+    from vary import Reader  # noqa: PLC0415
+    from vary.cli.quiet import settle_torch  # noqa: PLC0415
+
+    settle_torch()
+    reader = Reader.from_pretrained(model, device="cpu")
+    recognizer: Any = reader.recognizer
+    if row == "vary-bf16":
+        recognizer.model.to(torch.bfloat16)
+    elif row in {"vary-fp32", "vary-int8"}:
+        recognizer.model.to(torch.float32)
+    if row == "vary-int8":
+        recognizer.model = _in_int8(recognizer.model)
+
+    def read(path: str) -> str:
+        document = reader.read_document(path)
+        if document.failed_pages:
+            raise RuntimeError(document.pages[0].reason)
+        return document.text
+
+    return read
+
+
+def _in_int8(model: Any) -> Any:
+    """Return a float32 model whose linear layers multiply in int8.
+
+    Each keeps its weights beside, since some layers of ours look at those of others.
+    """
+    import torch  # noqa: PLC0415 - in the worker only
+
+    class Int8(torch.nn.Module):
+        def __init__(self, linear: torch.nn.Linear) -> None:
+            super().__init__()
+            self.weight, self.bias = linear.weight, linear.bias
+            kinds = {torch.nn.Linear}
+            alone = torch.nn.Sequential(linear)
+            quantize = torch.ao.quantization.quantize_dynamic
+            self.quantized = quantize(alone, kinds, dtype=torch.qint8)[0]
+
+        def forward(self, values: Any) -> Any:
+            return self.quantized(values)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a later torch will not have it
+        for module in list(model.modules()):
+            for name, child in list(module.named_children()):
+                if type(child) is torch.nn.Linear:
+                    setattr(module, name, Int8(child))
+    return model
+
+
+def _load_generate(model: str) -> Callable[[str], str]:
+    """Return what reads a page's strips by `generate` alone."""
+    import torch  # noqa: PLC0415 - in the worker only
+    from PIL import Image  # noqa: PLC0415
+
+    from vary.checkpoints import find_checkpoint  # noqa: PLC0415
+    from vary.cli.quiet import settle_torch  # noqa: PLC0415
+    from vary.model.limits import max_answer_tokens  # noqa: PLC0415
+    from vary.read.cutting import CuttingConfig, cut_page, tile_strip  # noqa: PLC0415
+    from vary.read.joining import join_lines  # noqa: PLC0415
+    from vary.read.recognizer import load_recognizer  # noqa: PLC0415
+
+    settle_torch()
+    loaded: Any = load_recognizer(find_checkpoint(model), device="cpu")
+    height, width = loaded.strip_size
+    config = CuttingConfig(strip_height_px=height, strip_max_width_px=width)
+
+    @torch.inference_mode()
+    def read(path: str) -> str:
+        with Image.open(path) as page:
+            layout = cut_page(page, config)
+        strips = [tile_strip(layout, tile, config) for tile in layout.tiles]
+        texts: list[str] = []
+        for first in range(0, len(strips), LINES_TOGETHER):
+            inputs = loaded.processor(strips[first : first + LINES_TOGETHER])
+            start, widest = inputs["input_ids"].shape[1], int(inputs["image_sizes"][:, 1].max())
+            rows = loaded.model.generate(
+                **inputs, max_new_tokens=max_answer_tokens(widest), do_sample=False
+            )
+            texts += loaded.processor.decode_answers(rows[:, start:])
+        return join_lines(layout, texts, style="lines")
+
+    return read
 
 
 def _load_rapidocr() -> Callable[[str], str]:
@@ -96,7 +169,7 @@ class Peer:
 
         for prompt, told in zip(prompts, self._read(prompts, folder), strict=True):
             text = told["answer"]
-            meta = {"peak_mb": round(self.peak_mb)}
+            meta = {"peak_mb": round(self.peak_mb), "cpu_seconds": told.get("cpu_seconds")}
             answer = None if text is None else clean_text(text)
             yield Response(prompt.id, answer, told.get("reason", ""), told.get("seconds"), meta)
 
@@ -110,9 +183,11 @@ class Worker(Peer):
 
     Args:
         python: the interpreter of its environment.
+        model: of our own rows.
     """
 
     python: str = sys.executable
+    model: str = "nano"
 
     def _read(self, prompts: Sequence[Any], folder: Path) -> Iterator[dict[str, Any]]:
         process: Any = None
@@ -134,7 +209,7 @@ class Worker(Peer):
 
     def _start(self) -> Any:
         """Return the process, its model loaded."""
-        command = [self.python, str(Path(__file__).resolve()), "--serve", self.name]
+        command = [self.python, str(Path(__file__).resolve()), self.name, self.model]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         process = subprocess.Popen(command, text=True, encoding="utf-8", **pipes)
         assert process.stdout is not None
@@ -152,6 +227,7 @@ class Tesseract(Peer):
     """
 
     from_pdf: bool = False
+    cpu_seconds: float = 0.0
     scratch: Any = field(default_factory=tempfile.TemporaryDirectory)
 
     def _read(self, prompts: Sequence[Any], folder: Path) -> Iterator[dict[str, Any]]:
@@ -169,17 +245,19 @@ class Tesseract(Peer):
             told = {
                 "answer": None if status else text.replace("\f", ""),
                 "reason": said * bool(status),
+                "cpu_seconds": self.cpu_seconds,
             }
             yield {**told, "seconds": time.perf_counter() - start}
 
     def _call(self, command: list[str]) -> tuple[int, str, str]:
-        """Return exit status, output and errors of a program, and note its memory."""
+        """Return exit status, output and errors of a program; note its memory and time."""
         with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
             # With more threads it spends most of its time on making them wait for one another.
             environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
             process = subprocess.Popen(command, stdout=told, stderr=said, env=environment)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
+            self.cpu_seconds = usage.ru_utime + usage.ru_stime
             self.peak_mb = max(self.peak_mb, usage.ru_maxrss / 1024)  # KiB on Linux
             for file in (told, said):
                 file.seek(0)
@@ -216,17 +294,27 @@ def version_of(command: list[str]) -> str:
     return lines[0] if lines and not done.returncode else ""
 
 
-def find_peers(wanted: Sequence[str], rapidocr_python: str) -> list[Peer]:
+OWN_ROWS = {
+    "vary": "",
+    "vary-bf16": ", bfloat16",
+    "vary-fp32": ", float32",
+    "vary-int8": ", float32, linear layers in int8",
+    "generate": ", transformers' generate on the strips",
+}
+
+
+def find_peers(wanted: Sequence[str], model: str, rapidocr_python: str) -> list[Peer]:
     """Return the programs that are here; says of the others how to get them."""
     from vary import __version__  # noqa: PLC0415
 
     peers: list[Peer] = []
     tesseract = version_of(["tesseract", "--version"]) if shutil.which("tesseract") else ""
     code = "import importlib.metadata as m; print('RapidOCR', m.version('rapidocr'))"
-    rapidocr = version_of([rapidocr_python, "-c", code])
+    rapidocr = version_of([rapidocr_python, "-c", code]) if "rapidocr" in wanted else ""
     for name in wanted:
-        if name == "vary":
-            peers.append(Worker(name, f"vary {__version__}, nano"))
+        if name in OWN_ROWS:
+            told = f"vary {__version__}, {Path(model).name}{OWN_ROWS[name]}"
+            peers.append(Worker(name, told, model=model))
         elif name in {"tesseract", "tesseract-300"} and tesseract:
             from_pdf = name.endswith("300")
             told = f"{tesseract}, one thread"
@@ -239,91 +327,13 @@ def find_peers(wanted: Sequence[str], rapidocr_python: str) -> list[Peer]:
         elif name == "rapidocr":
             print("rapidocr: left out; pip install rapidocr onnxruntime, see --rapidocr-python")
         else:
-            raise SystemExit(f"--peers {name}: there are vary, tesseract, tesseract-300, rapidocr")
+            raise SystemExit(f"--rows {name}: there are {DEFAULT_ROWS}")
     return peers
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Return the command line's options."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--pages", type=Path)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--peers", default="vary,tesseract,tesseract-300,rapidocr")
-    parser.add_argument("--rapidocr-python", default=sys.executable)
-    parser.add_argument("--worst", type=int, default=12)
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if not arguments.serve and not (arguments.pages and arguments.out):
-        parser.error("give --pages and --out")
-    return arguments
-
-
-def row_of(run: Any, metrics: dict[str, Any], language: str, prompts: dict[str, Any]) -> str:
-    """Return a system's row of the table.
-
-    Args:
-        run: what it answered.
-        metrics: of these pages, from the report.
-        language: of the pages that count; empty for all.
-        prompts: by id.
-    """
-    cells = [f"{run.name:<13}"]
-    for name in ("edit_distance", "f1"):
-        told = metrics[name]
-        interval = "no interval"
-        if told["low"] is not None:
-            interval = f"[{told['low']:.4f}, {told['high']:.4f}]"
-        cells.append(f"{told['value']:.4f} {interval:<16}")
-    chosen = [
-        response
-        for name, response in run.responses.items()
-        if not language or prompts[name].groups.get("language") == language
-    ]
-    seconds = [response.seconds for response in chosen if response.seconds is not None]
-    peak = max((response.meta.get("peak_mb", 0) for response in chosen), default=0)
-    missing = sum(response.answer is None for response in chosen)
-    cells += [f"{sum(seconds) / max(1, len(seconds)):6.2f}", f"{peak:8.0f}", f"{missing:7}"]
-    return "  ".join(cells)
-
-
-def print_rows(evaluation: Any, report: dict[str, Any]) -> None:
-    """Print a table for each language of the pages, or one where there is but one."""
-    groups = report["systems"][0]["groups"].get("language", {})
-    for language in groups if len(groups) > 1 else [""]:
-        print(f"\n{language or 'all pages'}")
-        print(f"{'':<13}  {'edit distance':<23}  {'F1':<23}  s/page  peak MiB  missing")
-        for run, told in zip(evaluation.systems, report["systems"], strict=True):
-            metrics = told["groups"]["language"][language] if language else told["metrics"]
-            print(row_of(run, metrics, language, evaluation.prompts))
-
-
-def tell(stage: str, done: int, total: int) -> None:
-    """Print how far a stage is."""
-    print(f"{stage}: {done} of {total}", file=sys.stderr)
-
-
-def main() -> None:
-    """Run the peers, print the table, write the report."""
-    arguments = parse_arguments()
-    if arguments.serve:
-        serve(arguments.serve)
-        return
-    from rich.console import Console  # noqa: PLC0415
-
-    from vary.eval.report import build_report, print_table, write_html  # noqa: PLC0415
-    from vary.eval.runner import RunOptions, run_evaluation  # noqa: PLC0415
-    from vary.eval.tasks.ocr import OcrTask  # noqa: PLC0415
-
-    peers = find_peers(arguments.peers.split(","), arguments.rapidocr_python)
-    options = RunOptions(watch=tell)
-    evaluation = run_evaluation(OcrTask(), arguments.pages, peers, arguments.out, options)
-    report = build_report(evaluation, num_worst=arguments.worst)
-    print_table(report, Console(width=100))
-    found = report.to_dict()
-    (arguments.out / "report.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
-    write_html(report, arguments.out / "report.html")
-    print_rows(evaluation, found)
-
-
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description="Answer pictures named on standard input.")
+    parser.add_argument("row")
+    parser.add_argument("model")
+    given = parser.parse_args()
+    serve(given.row, given.model)
