@@ -5,8 +5,9 @@ Source: the OpenType specification, `cmap`, formats 0, 4, 6, 10, 12 and 13, and 
 
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,7 +40,7 @@ class FontTables:
     starts: list[int] | None
     ends: list[int] | None
     has_kern: bool
-    outlines: Outlines | None = None
+    outlines: Outlines | None = field(default=None, compare=False)
 
     def may_have(self, character: str) -> bool:
         """Return false if the face surely has no glyph for a character."""
@@ -49,9 +50,15 @@ class FontTables:
         at = bisect_right(self.starts, code) - 1
         return at >= 0 and code <= self.ends[at]
 
-    def surely_has(self, character: str) -> bool:
-        """Return true if the face has a glyph for a character, and it is not blank."""
-        return self.outlines is not None and self.outlines.surely_has(character)
+    def surely_has(self, characters: str) -> set[str]:
+        """Return those of some characters that the face surely has a glyph for, not a blank one."""
+        if self.outlines is None or not characters:
+            return set()
+        return {*compress(characters, self.outlines.surely_has(characters).tolist())}
+
+    def advance_units(self, character: str) -> int | None:
+        """Return a number that all characters of one advance share; None where none is known."""
+        return None if self.outlines is None else self.outlines.advance_units(character)
 
 
 UNKNOWN = FontTables(None, None, has_kern=True)
@@ -84,7 +91,7 @@ def _read(file: BinaryIO, index: int) -> FontTables:
 def _outlines(file: BinaryIO, tables: dict[bytes, Range], cmap: bytes) -> Outlines | None:
     try:
         return read_outlines(file, tables, cmap)
-    except (ValueError, struct.error):
+    except (ValueError, IndexError, struct.error):
         return None
 
 

@@ -168,7 +168,7 @@ class FontLibrary:
         known = self._coverage(face)
         if not known.lacks.isdisjoint(characters):
             return False
-        asked = characters - known.has
+        asked = set(characters - known.has)
         if not asked:
             return True
         # What the file itself lacks is seen without drawing what it has.
@@ -176,10 +176,15 @@ class FontLibrary:
             if not (character.isspace() or known.tables.may_have(character)):
                 known.lacks.add(character)
                 return False
+        if not self._learn(known, face, asked.pop()):
+            return False
+        self._learn_told(known, asked)
         return all(self._learn(known, face, character) for character in asked)
 
     def missing(self, face: FontFace, text: str) -> set[str]:
         """Return the characters of a text for which a face has no glyph."""
+        known = self._coverage(face)
+        self._learn_told(known, set(text) - known.has - known.lacks)
         return {character for character in set(text) if not self.has(face, character)}
 
     def pick(self, rng: np.random.Generator, text: str, tries: int = 24) -> FontFace:
@@ -260,6 +265,13 @@ class FontLibrary:
         )
         (known.has if has else known.lacks).add(character)
         return has
+
+    def _learn_told(self, known: _Coverage, characters: Set[str]) -> None:
+        """Remember which characters a face has by what its file says, once it has drawn one."""
+        if known.absent is not None:
+            # Not all faces have the letters of the alphabet as such.
+            told = (c for c in characters if known.is_latin or not (c.isascii() and c.isalpha()))
+            known.has |= known.tables.surely_has("".join(told))
 
     def _closest(self, characters: Set[str]) -> FontFace:
         return min(self.faces, key=lambda face: self._count_surely_missing(face, characters))

@@ -11,11 +11,37 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageFont
 
-from vary.data.font_tables import font_tables
+from vary.data.font_tables import UNKNOWN, font_tables
 from vary.data.fonts import pixels
 
 # Coverage of a glyph or word, (H, W) uint8, and where its left and upper edge lie to the origin.
 Bitmap = tuple[np.ndarray, int, int]
+
+
+class Advances:
+    """How far single characters advance: to measure it takes long, and hundreds have the same.
+
+    Args:
+        font: the face, with basic layout.
+
+    Attributes:
+        tables: what the face's file says.
+    """
+
+    def __init__(self, font: ImageFont.FreeTypeFont) -> None:
+        self._font = font
+        path = font.path
+        self.tables = font_tables(Path(path), font.index) if isinstance(path, str) else UNKNOWN
+        self._by_units: dict[int, float] = {}
+
+    def of(self, character: str) -> float:
+        """Return what the font itself tells for a character, px."""
+        units = self.tables.advance_units(character)
+        if units is None:
+            return self._font.getlength(character)
+        if units not in self._by_units:
+            self._by_units[units] = self._font.getlength(character)
+        return self._by_units[units]
 
 
 class GlyphSet:
@@ -30,8 +56,8 @@ class GlyphSet:
         self._advances: dict[str, float] = {}
         self._kerns: dict[str, float] = {}
         # FreeType kerns by the table `kern` alone; most newer fonts have none.
-        path = font.path
-        self._is_kerned = not isinstance(path, str) or font_tables(Path(path), font.index).has_kern
+        self._measured = Advances(font)
+        self._is_kerned = self._measured.tables.has_kern
         self._bitmaps: dict[str, Bitmap | None] = {}
 
     def advance(self, text: str) -> float:
@@ -72,7 +98,7 @@ class GlyphSet:
     def _advance(self, character: str) -> float:
         known = self._advances.get(character)
         if known is None:
-            known = self._advances[character] = self.font.getlength(character)
+            known = self._advances[character] = self._measured.of(character)
         return known
 
     def _kern(self, pair: str) -> float:

@@ -2,14 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import ImageFont
 
 from vary.data.engines.page.breaking import is_cjk
-from vary.data.font_tables import font_tables
+from vary.data.engines.page.glyphs import Advances
 from vary.data.fonts import FontFace, pixels
 
 # Of all faces together; Chinese ones alone would fill any memory in time.
@@ -46,8 +45,8 @@ class FaceGlyphs:
         self.num_bytes = 0
         self._kerns: dict[str, float] = {}
         self._reaches: dict[str, tuple[int, int]] = {}
-        path = font.path
-        may_kern = not isinstance(path, str) or font_tables(Path(path), font.index).has_kern
+        self._advances = Advances(font)
+        may_kern = self._advances.tables.has_kern
         self._has_kerning = may_kern and any(map(self._measured_kern, _KERNED_PAIRS))
 
     def place(self, text: str, x: float, tracking: float = 0.0) -> tuple[list[PlacedInk], float]:
@@ -108,7 +107,7 @@ class FaceGlyphs:
         ink = None
         if width and height:
             ink = pixels(mask)
-        drawn = (self._font.getlength(character), ink, left, top)
+        drawn = (self._advances.of(character), ink, left, top)
         self._glyphs[character] = drawn
         self.num_bytes += width * height + _OVERHEAD_BYTES
         return drawn
