@@ -42,14 +42,15 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _parameters(found["parameters"])
     if "tokens_per_image" in found:
         yield "tasks", ", ".join(found["tasks"]) or "none named"
-        yield "tokens per image", str(found["tokens_per_image"])
+        yield "tokens per image", str(found["tokens_per_image"] or "its vocabularies do not agree")
     for number, part in enumerate(found.get("vocabularies", ()), start=1):
         yield f"vocabulary {number}", _vocabulary(part)
     for number, rule in enumerate(found.get("images", ()), start=1):
         yield f"image {number}", _image(rule)
     if "fusion" in found:
         linears = ", ".join(f"{wide} -> {narrow}" for wide, narrow in found["projector"])
-        yield "projector", f"{linears} (fusion {found['fusion']})"
+        added = "".join(f", then {how} of an added one" for how in found["added"])
+        yield "projector", f"{linears} (fusion {found['fusion']}{added})"
     if "language_model" in found:
         yield "language model", _language_model(found["language_model"])
     prompt = found.get("prompt")

@@ -14,10 +14,9 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from vary.errors import VaryError
 from vary.model.configuration import Fusion, VaryConfig
 from vary.model.images import ImageRule, VaryImageProcessor
-from vary.model.modeling import VaryForConditionalGeneration, build_vocabulary
+from vary.model.modeling import VaryForConditionalGeneration, as_vocabulary
 from vary.model.processing import VaryProcessor
 from vary.model.tokenizer import DRAFT_END, DRAFT_START, IMAGE, IMAGE_END, IMAGE_START
-from vary.model.tower import TowerVocabulary
 from vary.vocabulary import ViTDetConfig
 
 IMAGE_TOKENS = (IMAGE_START, IMAGE, IMAGE_END)
@@ -177,7 +176,7 @@ def build_vary(
     Source: paper 3.1 and 3.3.
     """
     _check_tokenizer(language_model, tokenizer)
-    built = [_as_vocabulary(part) for part in vocabularies]
+    built = [as_vocabulary(part) for part in vocabularies]
     config = VaryConfig(
         [part.config for part in built],
         language_model.config,
@@ -188,13 +187,13 @@ def build_vary(
     )
     parts = [part.to_dict() for part in config.vocabularies]
     processor = VaryProcessor(
-        VaryImageProcessor(_image_rules(config.vocabularies, image_rules)),
+        VaryImageProcessor(image_rules_of(config.vocabularies, image_rules)),
         tokenizer,
         vocabulary=parts if len(parts) > 1 else parts[0],
         prompt_form=prompt_form,
         fusion=fusion,
     )
-    _longest_prompt(processor)  # whether rules and vocabularies fit is seen here, not at first use
+    longest_prompt(processor)  # whether rules and vocabularies fit is seen here, not at first use
     model = _assemble(config, built, language_model)
     read_whole_pages(model, processor)
     return model, processor
@@ -216,17 +215,14 @@ def _check_tokenizer(language_model: PreTrainedModel, tokenizer: PreTrainedToken
         )
 
 
-def _as_vocabulary(part: PreTrainedConfig | PreTrainedModel) -> PreTrainedModel:
-    """Return a vocabulary of a configuration, of a vision model, or the vocabulary given."""
-    if isinstance(part, PreTrainedConfig):
-        # Through VaryConfig's eyes, which see a vision model of transformers as a tower.
-        return build_vocabulary(VaryConfig([part]).vocabularies[0])[0]
-    return part if hasattr(part.config, "token_grid") else TowerVocabulary.from_network(part)
-
-
-def _image_rules(
+def image_rules_of(
     vocabularies: list[PreTrainedConfig], rules: Sequence[ImageRule | dict[str, Any]] | None
 ) -> list[ImageRule | dict[str, Any]]:
+    """Return the rules given, or the paper's for ViTDet vocabularies.
+
+    Raises:
+        VaryError: other vocabularies without rules, or as many rules as there are no vocabularies.
+    """
     if rules is None:
         foreign = [part.model_type for part in vocabularies if not isinstance(part, ViTDetConfig)]
         if foreign:
@@ -274,10 +270,10 @@ def read_whole_pages(model: VaryForConditionalGeneration, processor: VaryProcess
     positions = getattr(model.config.text_config, "max_position_embeddings", None)
     room = MAX_PAGE_TOKENS
     if positions is not None:
-        room = min(positions - _longest_prompt(processor), MAX_PAGE_TOKENS)
+        room = min(positions - longest_prompt(processor), MAX_PAGE_TOKENS)
     if room < 1:
         raise VaryError(
-            f"the prompt of an image takes {_longest_prompt(processor)} tokens, the language model "
+            f"the prompt of an image takes {longest_prompt(processor)} tokens, the language model "
             f"has {positions} positions; take one of more positions, or interpolate them"
         )
     settings = model.generation_config
@@ -288,7 +284,7 @@ def read_whole_pages(model: VaryForConditionalGeneration, processor: VaryProcess
     settings.bos_token_id = processor.tokenizer.bos_token_id
 
 
-def _longest_prompt(processor: VaryProcessor) -> int:
+def longest_prompt(processor: VaryProcessor) -> int:
     """Return the tokens of the prompt of the largest image that the rules make, without draft."""
     rule = processor.image_processor.rules[0]
     return len(processor.prompt_tokens(processor.num_image_tokens(rule.height, rule.width)))

@@ -10,6 +10,8 @@ from vary.vocabulary.configuration import ViTDetConfig
 
 Fusion = Literal["channel", "sum", "sequence"]
 FUSIONS: tuple[Fusion, ...] = ("channel", "sum", "sequence")
+# How a vocabulary may be added to a finished model; shares of the width are dealt out once.
+ADDING: tuple[Fusion, ...] = ("sum", "sequence")
 StripDecoder = Literal["lm", "ctc"]
 STRIP_DECODERS: tuple[StripDecoder, ...] = ("lm", "ctc")
 
@@ -54,17 +56,21 @@ class VaryConfig(PreTrainedConfig):
         fusion: ``channel`` gives each vocabulary its own share of the width, tokens side by side
             (the paper's); ``sum`` adds full-width tokens; ``sequence`` puts them one after another.
         widths: each vocabulary's share under ``channel``; None for equal shares, the remainder to
-            the first.
+            the first. Added vocabularies have none.
         image_token_id: the placeholder that a vision token replaces (`<imgpad>`).
         tasks: what this model was trained to do (`ocr`, `markdown`, `chart`, ...).
         strip_decoder: who reads strips unless the user says otherwise: `lm`, the language model
             over the CTC head's draft, or `ctc`, the CTC head alone, for a language model that does
             not know all that the head does.
+        added: how each of the last vocabularies, which `add_vocabulary` put into a finished model,
+            is joined to all before it: ``sum`` or ``sequence``, with a linear of full width in
+            either case. `fusion` speaks of those before them. Empty where none was added.
         **kwargs: transformers' own. `attn_implementation` goes to every part; a dictionary gives
             `text_config` and `vocabularies` their own.
 
     Raises:
-        ValueError: no vocabulary, an unknown fusion or decoder, or widths that do not add up.
+        ValueError: no vocabulary, an unknown fusion or decoder, widths that do not add up, or as
+            many added vocabularies as there are.
 
     Source: paper 3.1 and 3.3; `sum` and `sequence` are ours.
     """
@@ -81,6 +87,7 @@ class VaryConfig(PreTrainedConfig):
         image_token_id: int | None = None,
         tasks: list[str] | tuple[str, ...] = (),
         strip_decoder: StripDecoder = "lm",
+        added: list[Fusion] | tuple[Fusion, ...] = (),
         **kwargs: Any,
     ) -> None:
         parts = [ViTDetConfig()] if vocabularies is None else vocabularies
@@ -91,6 +98,7 @@ class VaryConfig(PreTrainedConfig):
         self.image_token_id = image_token_id
         self.tasks = list(tasks)
         self.strip_decoder = strip_decoder
+        self.added = list(added)
         kwargs.setdefault("tie_word_embeddings", self.text_config.tie_word_embeddings)
         super().__init__(**kwargs)
         self._check()
@@ -103,14 +111,27 @@ class VaryConfig(PreTrainedConfig):
         if self.strip_decoder not in STRIP_DECODERS:
             known = ", ".join(STRIP_DECODERS)
             raise ValueError(f"strip_decoder must be one of {known}, got {self.strip_decoder!r}")
+        self._check_added()
+        self._check_widths()
+
+    def _check_added(self) -> None:
+        if any(how not in ADDING for how in self.added):
+            raise ValueError(f"added must name {' or '.join(ADDING)} for each, got {self.added}")
+        if self.num_first < 1:
+            raise ValueError(
+                f"added names {len(self.added)} vocabularies of {len(self.vocabularies)}; at least "
+                "one must have been there before"
+            )
+
+    def _check_widths(self) -> None:
         if self.widths is None:
             return
         if self.fusion != "channel":
             raise ValueError(f"widths belong to fusion='channel', not to {self.fusion!r}")
         hidden = self.embedding_size
-        if len(self.widths) != len(self.vocabularies) or sum(self.widths) != hidden:
+        if len(self.widths) != self.num_first or sum(self.widths) != hidden:
             raise ValueError(
-                f"widths {self.widths} must be {len(self.vocabularies)} numbers that add up to the "
+                f"widths {self.widths} must be {self.num_first} numbers that add up to the "
                 f"language model's width {hidden}"
             )
 
@@ -134,15 +155,21 @@ class VaryConfig(PreTrainedConfig):
         return int(narrower or self.text_config.hidden_size)
 
     @property
+    def num_first(self) -> int:
+        """Number of vocabularies that `fusion` puts together, before any was added."""
+        return len(self.vocabularies) - len(self.added)
+
+    @property
     def channel_widths(self) -> list[int]:
         """Width of each vocabulary's tokens after its linear."""
-        hidden = self.embedding_size
+        hidden, first = self.embedding_size, self.num_first
+        added = [hidden] * len(self.added)
         if self.fusion != "channel":
-            return [hidden] * len(self.vocabularies)
+            return [*([hidden] * first), *added]
         if self.widths is not None:
-            return list(self.widths)
-        share, rest = divmod(hidden, len(self.vocabularies))
-        return [share + rest, *([share] * (len(self.vocabularies) - 1))]
+            return [*self.widths, *added]
+        share, rest = divmod(hidden, first)
+        return [share + rest, *([share] * (first - 1)), *added]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as JSON values, its parts with their `model_type`."""

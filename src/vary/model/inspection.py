@@ -25,6 +25,7 @@ import vary.model  # noqa: F401 - its classes register with the Auto ones
 from vary.checkpoints import CONFIG_FILE
 from vary.errors import InputError
 from vary.model.configuration import VaryConfig
+from vary.model.fusion import count_tokens
 from vary.model.modeling import VaryForConditionalGeneration
 from vary.model.processing import VaryProcessor
 from vary.model.tokenizer import DRAFT_START, IMAGE, IMAGE_END, IMAGE_START
@@ -70,7 +71,8 @@ def checkpoint_info(folder: Path) -> dict[str, Any]:
     }
     if isinstance(config, VaryConfig):
         assert isinstance(model, VaryForConditionalGeneration)
-        info |= _describe_vary(config, model, _read_processor(folder))
+        described = _describe_vary(config, model, _read_processor(folder))
+        info |= {**described, "problems": info["problems"] + described["problems"]}
     elif config is not None and hasattr(config, "token_grid"):
         info["vocabularies"] = [_describe_vocabulary(config, config.image_size)]
     elif config is not None:
@@ -234,20 +236,26 @@ def _describe_vary(
         for part, size in zip(config.vocabularies, sizes, strict=True)
     ]
     counts = [part["tokens"] for part in vocabularies]
-    tokens = sum(counts) if config.fusion == "sequence" else counts[0]
+    tokens, problem = None, ""
+    try:
+        tokens = count_tokens(counts, config.fusion, config.added)
+    except ValueError as error:
+        problem = str(error)
     return {
         "tasks": list(config.tasks),
         "tokens_per_image": tokens,
         "vocabularies": vocabularies,
         "images": [rule.to_dict() for rule in rules],
         "fusion": config.fusion,
+        "added": list(config.added),
         "projector": [
             [linear.in_features, linear.out_features]
             for linear in model.projector.linears
             if isinstance(linear, nn.Linear)
         ],
         "language_model": _describe_language_model(config.text_config),
-        "prompt": _describe_prompt(processor, tokens) if processor else None,
+        "prompt": _describe_prompt(processor, tokens) if processor and tokens else None,
+        "problems": [problem] if problem else [],
     }
 
 

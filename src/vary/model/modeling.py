@@ -16,7 +16,8 @@ from transformers import (
 )
 from transformers.utils import ModelOutput
 
-from vary.model.configuration import VaryConfig
+from vary.errors import VaryError
+from vary.model.configuration import ADDING, Fusion, VaryConfig, vocabulary_config
 from vary.model.fusion import Projector, scatter_vision_tokens
 from vary.model.tower import TowerConfig, TowerVocabulary
 from vary.vocabulary import ViTDetConfig, ViTDetOutput, ViTDetVocabulary
@@ -74,6 +75,14 @@ def build_vocabulary(config: PreTrainedConfig) -> tuple[PreTrainedModel, int]:
     if isinstance(config, TowerConfig):
         return TowerVocabulary(config), size
     return AutoModel.from_config(config), size
+
+
+def as_vocabulary(part: PreTrainedConfig | PreTrainedModel) -> PreTrainedModel:
+    """Return a vocabulary of a configuration, of a vision model, or the vocabulary given."""
+    if isinstance(part, PreTrainedConfig):
+        # A vision model of transformers becomes a tower.
+        return build_vocabulary(vocabulary_config(part))[0]
+    return part if hasattr(part.config, "token_grid") else TowerVocabulary.from_network(part)
 
 
 def pixel_names(num_vocabularies: int) -> list[str]:
@@ -154,6 +163,41 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
         """Replace the language model's head."""
         self.language_model.set_output_embeddings(new_embeddings)
+
+    @torch.no_grad()
+    def add_vocabulary(
+        self, vocabulary: PreTrainedConfig | PreTrainedModel, fusion: Fusion = "sum"
+    ) -> PreTrainedModel:
+        """Put one more vocabulary beside those that are there, and return it as it is now.
+
+        With `sum` its linear starts at zero, weight and bias, so that logits and texts stay bit for
+        bit what they were; training moves it from there. With `sequence` its tokens follow behind
+        the others through a linear of initial values: prompts grow longer, and answers change. What
+        the model has stays as it is, in either case. `vary.model.adding.add_vocabulary` does this
+        together with the processor.
+
+        Args:
+            vocabulary: as `build_vary` takes them; brought to the projector's precision and device.
+            fusion: ``sum`` or ``sequence``.
+
+        Raises:
+            VaryError: `channel`, which would deal the width out anew; an unknown fusion; or a
+                vocabulary that the model has already.
+        """
+        check_adding(fusion)
+        part = as_vocabulary(vocabulary)
+        if any(part is own for own in self.vocabularies):
+            raise VaryError("the model has this very vocabulary already; give a copy of it")
+        like = self.projector.linears[0].weight
+        linear = nn.Linear(part.config.token_size, self.config.embedding_size)
+        self._init_weights(linear)
+        if fusion == "sum":
+            linear.weight.zero_()
+        self.vocabularies.append(part.to(device=like.device, dtype=like.dtype).train(self.training))
+        self.projector.add(linear.to(device=like.device, dtype=like.dtype), fusion)
+        self.config.vocabularies = [*self.config.vocabularies, part.config]
+        self.config.added = [*self.config.added, fusion]
+        return part
 
     def encode_images(
         self,
@@ -320,6 +364,23 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
             for name in [*pixel_names(number), *size_names(number), "vision_tokens"]:
                 inputs.pop(name, None)
         return inputs
+
+
+def check_adding(fusion: str) -> None:
+    """Refuse a fusion by which no vocabulary can be added to a finished model.
+
+    Raises:
+        VaryError: `channel`, or an unknown one.
+    """
+    if fusion == "channel":
+        raise VaryError(
+            "fusion='channel' deals the width out among all vocabularies anew, so that the linears "
+            "of this model would lose their places: add with fusion='sum' (it starts at zero, the "
+            "answers stay) or 'sequence', or build a new model of a language model and all "
+            "vocabularies (vary merge --llm)"
+        )
+    if fusion not in ADDING:
+        raise VaryError(f"fusion must be {' or '.join(ADDING)} to add, got {fusion!r}")
 
 
 def _group_by_size(

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
-from transformers import BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
+from transformers import BatchFeature, PreTrainedConfig, PreTrainedTokenizerBase, ProcessorMixin
 
+from vary.errors import VaryError
 from vary.model.configuration import Fusion, vocabulary_config
-from vary.model.images import Picture, VaryImageProcessor
+from vary.model.fusion import count_tokens
+from vary.model.images import ImageRule, Picture, VaryImageProcessor
 from vary.model.modeling import size_names
 from vary.model.prompts import find_form
 from vary.model.tokenizer import DRAFT_END, DRAFT_START, IMAGE, IMAGE_END, IMAGE_START
@@ -17,6 +20,8 @@ from vary.vocabulary.arguments import refuse_unknown
 
 # What transformers' pipelines pass to processors; this one always pads, and gives tensors of torch.
 PASSED_BY_TRANSFORMERS = ("text", "return_tensors", "padding")
+# Width and height of pictures by which token counts are compared: pages, lines, columns, specks.
+_SHAPES = ((700, 1000), (1000, 700), (1500, 40), (400, 40), (40, 1500), (8, 8))
 
 
 class VaryProcessor(ProcessorMixin):
@@ -39,6 +44,7 @@ class VaryProcessor(ProcessorMixin):
         prompt_form: what stands around image and answer: ``paper`` or ``code``, see
             `vary.model.prompts`.
         fusion: the model's; under ``sequence`` the tokens of all vocabularies are counted.
+        added: the model's; see `VaryConfig`.
 
     Raises:
         VaryError: an unknown prompt form.
@@ -57,12 +63,14 @@ class VaryProcessor(ProcessorMixin):
         answer_position: int | None = None,
         prompt_form: str = "paper",
         fusion: Fusion = "channel",
+        added: Sequence[Fusion] = (),
         **kwargs: Any,
     ) -> None:
         self.answer_position = answer_position
         self.vocabulary = vocabulary
         self.image_seq_length = image_seq_length
         self.fusion = fusion
+        self.added = list(added)
         self.prompt_form = prompt_form
         self.form = find_form(prompt_form)
         given = [vocabulary] if isinstance(vocabulary, dict) else vocabulary or []
@@ -72,6 +80,41 @@ class VaryProcessor(ProcessorMixin):
         super().__init__(image_processor, tokenizer, **kwargs)
         if tokenizer is not None:
             tokenizer.padding_side = "left"
+
+    def add_vocabulary(
+        self, vocabulary: PreTrainedConfig, image_rule: ImageRule, fusion: Fusion = "sum"
+    ) -> None:
+        """Make one more vocabulary's pixels, and count its tokens as the model will.
+
+        Args:
+            vocabulary: its configuration.
+            image_rule: how it wants its images.
+            fusion: ``sum`` or ``sequence``, as the model's `add_vocabulary` has it.
+
+        Raises:
+            ValueError: token counts that do not fit, or a size that the vocabulary cannot take;
+                nothing is changed then.
+            VaryError: a processor that does not know its vocabularies.
+        """
+        rules = self.image_processor.rules
+        if len(self._vocabularies) != len(rules):
+            raise VaryError(
+                f"the processor knows {len(self._vocabularies)} vocabularies and {len(rules)} "
+                "image rules; make it with vocabulary=[...], the configuration of each, before one "
+                "is added"
+            )
+        own = vocabulary_config(vocabulary)
+        known, added = [*self._vocabularies, own], [*self.added, fusion]
+        for shape in _SHAPES:
+            counts = [
+                _tokens_of(part, rule, shape)
+                for part, rule in zip(known, [*rules, image_rule], strict=True)
+            ]
+            count_tokens(counts, self.fusion, added)
+        self.image_processor.rules = [*rules, image_rule]
+        self._vocabularies = known
+        self.vocabulary = [part.to_dict() for part in known]
+        self.added = added
 
     def num_image_tokens(self, *size: int) -> int:
         """Return how many vision tokens an image gives.
@@ -93,15 +136,7 @@ class VaryProcessor(ProcessorMixin):
         for vocabulary, pair in zip(self._vocabularies, pairs, strict=False):
             rows, columns = vocabulary.token_grid(*pair)
             counts.append(rows * columns)
-        if self.fusion == "sequence":
-            return sum(counts)
-        if len(set(counts)) > 1:
-            raise ValueError(
-                f"the vocabularies give {' and '.join(map(str, counts))} tokens of one image; "
-                f"fusion={self.fusion!r} needs equal numbers: change the image rules or use "
-                "fusion='sequence'"
-            )
-        return counts[0]
+        return count_tokens(counts, self.fusion, self.added)
 
     def prompt(self, num_tokens: int, draft: str | None = None) -> str:
         """Return the text before the answer for an image of so many tokens.
@@ -277,6 +312,13 @@ class VaryProcessor(ProcessorMixin):
         if rest[:1] == [draft_start] and draft_start is not None and draft_end in rest:
             rest = rest[rest.index(draft_end) + 1 :]
         return rest
+
+
+def _tokens_of(vocabulary: PreTrainedConfig, rule: ImageRule, shape: tuple[int, int]) -> int:
+    """Return the tokens that a vocabulary gives of a picture of this width and height."""
+    height, width = rule.pixels(Image.new("RGB", shape)).shape[:2]
+    rows, columns = vocabulary.token_grid(height, width)
+    return int(rows * columns)
 
 
 def _as_lists(rows: Tensor | Sequence[Sequence[int]]) -> list[list[int]]:

@@ -1,5 +1,6 @@
 """Vision models of transformers (CLIP, SigLIP, ...) as vocabularies: a token for each patch."""
 
+import inspect
 from typing import Any
 
 import torch
@@ -20,9 +21,13 @@ class TowerConfig(PreTrainedConfig):
             `patch_size` and `hidden_size`.
         layer: whose output the tokens are: -1 for the network's own, -2 for the layer before the
             last (Vary-base's of CLIP), and so on.
+        input_size: height and width in pixels of its images, a whole number of patches; positions
+            are interpolated by the network where this is not the size that it was made for. None
+            for that size.
 
     Raises:
-        ValueError: a network that is not cut into patches, or a layer that it does not have.
+        ValueError: a network that is not cut into patches, a layer that it does not have, or a size
+            that is no whole number of patches.
 
     Source: paper 3.3; the layer is that of the authors' code.
     """
@@ -34,6 +39,7 @@ class TowerConfig(PreTrainedConfig):
         self,
         network: dict[str, Any] | PreTrainedConfig | None = None,
         layer: int = -1,
+        input_size: int | list[int] | Pair | None = None,
         **kwargs: Any,
     ) -> None:
         if network is None or isinstance(network, dict):
@@ -41,6 +47,7 @@ class TowerConfig(PreTrainedConfig):
             network = AutoConfig.for_model(**fields)
         self.network: Any = network
         self.layer = layer
+        self.input_size = None if input_size is None else as_pair(input_size, "input_size")
         super().__init__(**kwargs)
         self._check()
 
@@ -57,10 +64,21 @@ class TowerConfig(PreTrainedConfig):
                 f"layer must be one of -1 (the last) to {-depth} (the first) of "
                 f"{self.network.model_type}, got {self.layer}"
             )
+        patch = as_pair(self.network.patch_size, "patch_size")
+        if self.input_size and any(a % b for a, b in zip(self.input_size, patch, strict=True)):
+            raise ValueError(
+                f"input_size {self.input_size} is no whole number of the {patch[0]}x{patch[1]} px "
+                f"patches of {self.network.model_type}"
+            )
 
     @property
     def image_size(self) -> Pair:
-        """Height and width in pixels that the network takes."""
+        """Height and width in pixels of the images that it takes."""
+        return self.input_size or self.made_for
+
+    @property
+    def made_for(self) -> Pair:
+        """Height and width in pixels that the network has positions for."""
         return as_pair(self.network.image_size, "image_size")
 
     @property
@@ -72,12 +90,13 @@ class TowerConfig(PreTrainedConfig):
         """Return rows and columns of vision tokens of an image of this many pixels.
 
         Raises:
-            ValueError: another size than the network's.
+            ValueError: another size than `image_size`.
         """
         if (height, width) != self.image_size:
             raise ValueError(
                 f"an image of {height}x{width} px does not fit {self.network.model_type}, which "
-                f"takes {self.image_size[0]}x{self.image_size[1]} px; change the image rule"
+                f"takes {self.image_size[0]}x{self.image_size[1]} px; change the image rule, or "
+                "input_size"
             )
         patch = as_pair(self.network.patch_size, "patch_size")
         return height // patch[0], width // patch[1]
@@ -108,19 +127,25 @@ class TowerVocabulary(PreTrainedModel):
         self.post_init()
 
     @classmethod
-    def from_network(cls, network: PreTrainedModel, layer: int = -1) -> "TowerVocabulary":
+    def from_network(
+        cls,
+        network: PreTrainedModel,
+        layer: int = -1,
+        input_size: int | Pair | None = None,
+    ) -> "TowerVocabulary":
         """Return a vocabulary of a vision model, its weights kept.
 
         Args:
             network: such as `CLIPVisionModel.from_pretrained(...)`.
             layer: see `TowerConfig`.
+            input_size: see `TowerConfig`.
 
         Raises:
             ValueError: see `TowerConfig`.
         """
         # Made without memory; its only parameters are the network's, which replace them.
         with torch.device("meta"):
-            vocabulary = cls(TowerConfig(network.config, layer))
+            vocabulary = cls(TowerConfig(network.config, layer, input_size))
         vocabulary.network = network
         return vocabulary.train(network.training)
 
@@ -138,9 +163,8 @@ class TowerVocabulary(PreTrainedModel):
         refuse_unknown("TowerVocabulary", kwargs, PASSED_BY_TRANSFORMERS)
         rows, columns = self.config.token_grid(pixel_values.shape[-2], pixel_values.shape[-1])
         is_last = self.config.layer == -1
-        output = self.network(
-            pixel_values=pixel_values.to(self.network.dtype), output_hidden_states=not is_last
-        )
+        wanted = {"output_hidden_states": not is_last, **self._interpolation()}
+        output = self.network(pixel_values=pixel_values.to(self.network.dtype), **wanted)
         tokens = output.last_hidden_state if is_last else output.hidden_states[self.config.layer]
         before = tokens.shape[1] - rows * columns
         if before < 0:
@@ -149,3 +173,13 @@ class TowerVocabulary(PreTrainedModel):
                 f"{rows * columns} patches; as a vocabulary it must give one for each"
             )
         return BaseModelOutput(last_hidden_state=tokens[:, before:])
+
+    def _interpolation(self) -> dict[str, bool]:
+        """Return what tells the network that the images have another size than it was made for.
+
+        CLIP and SigLIP want to be told, DINOv2 sees it.
+        """
+        name = "interpolate_pos_encoding"
+        is_other = self.config.image_size != self.config.made_for
+        takes_it = name in inspect.signature(self.network.forward).parameters
+        return {name: True} if is_other and takes_it else {}
