@@ -39,6 +39,22 @@ EXIT_FAILED = 1
 TASKS = ("ocr", "markdown", "chart", "ask")
 
 
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        help="Lines read together, or pages if the model reads whole ones.",
+        min=1,
+        show_default="32 lines, 4 pages",
+    ),
+]
+Overlay = Annotated[
+    bool,
+    typer.Option(
+        "--overlay", help="Draw words and lines on the pages, by confidence, into --out too."
+    ),
+]
+
+
 def read(
     inputs: Annotated[
         list[Path], typer.Argument(help="PDFs, images, or folders of them.", show_default=False)
@@ -61,23 +77,11 @@ def read(
     ] = None,
     form: Annotated[str, typer.Option("--format", help=", ".join(FORMATS))] = "txt",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")] = "auto",
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            help="Lines read together, or pages if the model reads whole ones.",
-            min=1,
-            show_default="32 lines, 4 pages",
-        ),
-    ] = None,
+    batch_size: BatchSize = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Read again what --out holds already.")
     ] = False,
-    overlay: Annotated[
-        bool,
-        typer.Option(
-            "--overlay", help="Draw words and lines on the pages, by confidence, into --out too."
-        ),
-    ] = False,
+    overlay: Overlay = False,
 ) -> None:
     """Read PDFs, images and folders of them into text, from their pixels alone.
 
@@ -105,11 +109,6 @@ def read(
     if todo:
         reader = load_reader(model, device, batch_size)
         reader.use_task(task)
-        if overlay and not reader.gives_boxes:
-            raise VaryError(
-                f"--overlay: model {model!r} reads whole pages and tells no places; leave it out, "
-                "or name a model that reads lines"
-            )
         batch.read(reader, todo)
     batch.report()
     raise typer.Exit(EXIT_FAILED if batch.num_failures else 0)
@@ -207,6 +206,11 @@ class _Batch:
         return todo
 
     def read(self, reader: "Reader", files: list[Path]) -> None:
+        if self.overlay and not reader.gives_boxes:
+            raise VaryError(
+                f"--overlay: model {reader.model!r} reads whole pages and tells no places; leave "
+                "it out, or name a model that reads lines"
+            )
         with _progress(self.console) as progress:
             inputs = progress.add_task("inputs", total=len(files), visible=len(files) > 1)
             for file in files:
