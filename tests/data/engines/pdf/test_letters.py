@@ -21,6 +21,9 @@ from vary.data.engines.pdf.letters import count_cid, has_undecoded, is_cjk, norm
         ("Tradeo\u21b5", "Tradeoff"),
         ("Enter\u21b5", "Enter\u21b5"),
         ("\u21b5", "\u21b5"),
+        ("nnn\u0338=111", "nnn≠111"),  # TeX's stroke stands before what it negates
+        ("\u0338∈", "∉"),
+        ("x\u0338", "x\u0338"),
         ("plain", "plain"),
         # These look other than their plain forms.
         ("ＡＢ，", "ＡＢ，"),

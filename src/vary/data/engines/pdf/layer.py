@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from vary.data.engines.pdf.letters import WORD_PATTERN, has_undecoded, is_cjk, normal_text
+from vary.data.engines.pdf.letters import (
+    NEGATION,
+    WORD_PATTERN,
+    has_undecoded,
+    is_cjk,
+    normal_text,
+)
 from vary.data.engines.pdf.symbols import is_drawing_font, symbol_text
 from vary.extras import require
 
@@ -216,11 +222,14 @@ def _fragments(line: _Line, boxes: list[Box]) -> list[Fragment]:
     pieces: list[Piece] = []
     fragments: list[Fragment] = []
     first = 0
+    stroke = ""
     for number, ((start, stop), box) in enumerate(zip(line.words, boxes, strict=True)):
         if is_plain:
             word, space = text[start:stop], number > 0
         else:
-            word = normal_text("".join(text[start:stop].split()))
+            word = normal_text(stroke + "".join(text[start:stop].split()))
+            stroke = NEGATION if word.endswith(NEGATION) else ""
+            word = word.removesuffix(NEGATION)  # of the sign that follows
             if not word:
                 continue
             space = start > 0 and _has_space(line, start)

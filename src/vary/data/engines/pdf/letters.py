@@ -47,6 +47,9 @@ _CID = re.compile(r"\(cid:\d+\)")
 # arrow, as on the key, stands after a whole word or alone.
 _ARROW = "\u21b5"
 _ARROW_FOR_FF = re.compile(rf"(?<=[A-Za-z]){_ARROW}(?=[a-z\-])|(?<=[aiou]){_ARROW}")
+# TeX draws the stroke of a negated sign before the sign; Unicode puts it behind.
+NEGATION = "\u0338"
+_NEGATED = re.compile(rf"{NEGATION}([^\w\s])")
 _TRANSLATED = re.compile(f"[{re.escape(''.join(map(chr, _TABLE)))}]")
 
 
@@ -65,6 +68,8 @@ def normal_text(text: str) -> str:
         text = text.translate(_TABLE)
     if _ARROW in text:
         text = _ARROW_FOR_FF.sub("ff", text)
+    if NEGATION in text:
+        text = _NEGATED.sub(rf"\1{NEGATION}", text)
     return unicodedata.normalize("NFC", text)
 
 

@@ -19,7 +19,7 @@ from vary.data.engines.pdf.layer import (
     printable_count,
     read_characters,
 )
-from vary.data.engines.pdf.letters import has_cjk, has_undecoded, normal_text
+from vary.data.engines.pdf.letters import NEGATION, has_cjk, has_undecoded, normal_text
 from vary.data.engines.pdf.symbols import is_drawing_font, symbol_text
 
 # What has no Unicode value, in texts that keep its place.
@@ -129,12 +129,15 @@ def _pieces(texts: list[str], words: list[tuple[Any, ...]], overlap: float) -> l
         overlap: pt, by which one may begin before the end of the one before.
 
     Raises:
-        _Particular: one begins earlier, or has a glyph without Unicode among others.
+        _Particular: one begins earlier, or has a glyph without Unicode among others, or a negated
+            sign's stroke.
     """
     pieces: list[Piece] = []
     is_first = True
     end = float("-inf")
     for text, word in zip(texts, words, strict=True):
+        if NEGATION in text:
+            raise _Particular
         if _LOST in text:
             if text.strip(_LOST):
                 raise _Particular
