@@ -138,10 +138,17 @@ def _is_lone_tick(parts: Components, em_px: float) -> np.ndarray:
 
 
 def _is_alone(parts: Components, index: int, em_px: float) -> bool:
-    """Return whether nothing stands beside a part in its row."""
+    """Return whether nothing stands beside a part in its row, nor both above and below it."""
     gap = np.maximum(parts.x0, parts.x0[index]) - np.minimum(parts.x1, parts.x1[index])
     level = (parts.y0 < parts.y1[index]) & (parts.y0[index] < parts.y1)
-    return int((level & (gap <= 0.5 * em_px)).sum()) <= 1
+    if int((level & (gap <= 0.5 * em_px)).sum()) > 1:
+        return False
+    near = gap <= 0.2 * em_px
+    above = parts.y0[index] - parts.y1
+    below = parts.y0 - parts.y1[index]
+    reach = 0.4 * em_px
+    is_above = (near & (above >= 0) & (above <= reach)).any()
+    return not (is_above and (near & (below >= 0) & (below <= reach)).any())
 
 
 def _is_leader(parts: Components, em_px: float) -> np.ndarray:

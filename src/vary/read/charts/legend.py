@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -104,9 +105,15 @@ def _alike(found: Sequence[tuple[Text, Color, tuple[int, int]]]) -> list[Entry]:
         ]
         if len(members) > len(best):
             best = members
-    if len(best) < 2 or not _placed(best):
+    if len(best) < 2 or not _placed(best) or not _told_apart(best):
         return []
     return best
+
+
+def _told_apart(entries: Sequence[Entry]) -> bool:
+    """Return whether the samples' colours differ, as those of ticks and outlines do not."""
+    pairs = combinations(entries, 2)
+    return all(color_distance(one.color, other.color) >= 14 for one, other in pairs)
 
 
 def _placed(entries: Sequence[Entry]) -> bool:

@@ -117,3 +117,30 @@ def _shared(bars: Sequence[Bar], sides: tuple[int, int]) -> int:
             if len(places) >= 2:
                 best = max(best, min(len(ends), len(places)) * 2 + (len(places) >= 3))
     return best
+
+
+def upright_slots(bars: Sequence[Bar]) -> tuple[list[float], float] | None:
+    """Return the middles of standing bars that share a foot at even distances, and that foot.
+
+    None where there are fewer than two, where they lie, or where they stand in groups.
+    """
+    if is_horizontal(bars) is not False:
+        return None
+    best: list[Bar] = []
+    for bar in bars:
+        wide = bar.box[2] - bar.box[0]
+        fellows = [
+            other
+            for other in bars
+            if abs(other.box[3] - bar.box[3]) <= 2
+            and abs((other.box[2] - other.box[0]) - wide) <= max(3, 0.12 * wide)
+        ]
+        if len(fellows) > len(best):
+            best = fellows
+    middles = sorted({round((bar.box[0] + bar.box[2]) / 2, 1) for bar in best})
+    if len(middles) < 2:
+        return None
+    gaps = np.diff(middles)
+    if float(np.abs(gaps - np.median(gaps)).max()) > 0.1 * float(np.median(gaps)):
+        return None
+    return middles, float(max(bar.box[3] for bar in best))

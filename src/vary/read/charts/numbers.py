@@ -1,13 +1,14 @@
 """Numbers as charts show them: what a text says, and whether it is one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 FIGURES = "0123456789.,%-+−$€£¥ "
 """What the text of a number is made of, units aside."""
-_LIKE_FIGURES = set("OoQDlIi|[]SsZzBbgqyGJT〇一十LřşŻ‘'’\"”“/\\:;") | set(FIGURES)
+_LIKE_FIGURES = set("OoQDlIi|[]SsZzBbgqyGJT〇一十LřşŻ‘’“”/\\") | set(FIGURES)
 _UNIT = re.compile(r"(?:[A-Za-z]{1,3}|[\u4e00-\u9fff]{1,2})$")
 _LOOKALIKES = str.maketrans(
     {"O": "0", "o": "0", "〇": "0", "l": "1", "I": "1", "|": "1", "−": "-", "–": "-", "—": "-", "一": "-", "＝": "-",
@@ -101,7 +102,7 @@ def split_name(text: str) -> tuple[str, Number] | None:
 
 def _mended(text: str) -> str:
     """Return the text with figures for letters that look like them."""
-    out = text.translate(_LOOKALIKES)
+    out = re.sub(r"%\s?[/\d'’]$", "%", text.translate(_LOOKALIKES))
     figures = sum(letter.isdigit() for letter in out)
     return out if figures >= 0.4 * len(out.replace(" ", "")) else text
 
@@ -156,3 +157,90 @@ def is_progression(values: Sequence[float], places: Sequence[float], slack_px: f
         abs(values[0] + slope * (place - places[0]) - value) <= slack_px * abs(slope)
         for value, place in zip(values, places, strict=True)
     )
+
+
+def agreed(numbers: Sequence[Number], ticks: Sequence[Number] = ()) -> list[Number]:
+    """Return the numbers of a series, all in the form that most of them have.
+
+    What ends most of them ends all: where a per cent sign was read as a figure, it is one figure
+    more behind the point. A point that was lost is put back where the others have theirs.
+
+    Args:
+        numbers: of one series.
+        ticks: of its axis, which end as the values do.
+    """
+    if len(numbers) + len(ticks) < 3:
+        return list(numbers)
+    tails = [number.tail for number in (*numbers, *ticks)]
+    tail = "%" if tails.count("%") >= 0.3 * len(tails) else _usual(tails)
+    head = _usual([number.head.strip("-+− ") for number in numbers])
+    decimals = _usual([number.decimals for number in numbers if number.tail == tail] or [0])
+    return [_in_form(number, (head, tail, decimals)) for number in numbers]
+
+
+def _usual(values: Sequence[Any]) -> Any:
+    return max(sorted(set(values)), key=list(values).count)
+
+
+def _in_form(number: Number, form: tuple[str, str, int]) -> Number:
+    """Return a number in a form (head, tail, decimals), where its text allows it."""
+    head, tail, decimals = form
+    if (number.tail, number.decimals) == (tail, decimals):
+        return number
+    figures = number.text[len(number.head) : len(number.text) - len(number.tail)]
+    if tail.strip() and not number.tail and len(figures) > 1:
+        cut = figures[:-1].rstrip(".,")
+        if number.decimals == decimals + 1 or (not decimals and figures[-1] in "0679"):
+            return parse_number(f"{number.head}{cut}{tail}") or number
+    plain = figures.replace(",", "")
+    if decimals and plain.isdigit() and len(plain) > decimals:
+        whole = f"{plain[:-decimals]}.{plain[-decimals:]}"
+        return parse_number(f"{number.head or head}{whole}{number.tail or tail}") or number
+    if tail and not number.tail and number.decimals == decimals:
+        return parse_number(f"{number.text}{tail}") or number
+    return number
+
+
+def mended_by(number: Number, measure: float, slack: float) -> Number:
+    """Return a number that was read, mended where it contradicts what was measured.
+
+    Of what it may be with its point elsewhere, or a figure more or less, the nearest to the
+    measure is taken if it is within the slack; else the measure itself stands, in the same form.
+
+    Args:
+        number: as it was read.
+        measure: the value that its mark shows.
+        slack: share of the measure by which the two may differ.
+    """
+    room = slack * max(abs(measure), 1e-9)
+    if abs(number.value - measure) <= room:
+        return number
+    figures = number.text[len(number.head) : len(number.text) - len(number.tail)]
+    tries = [parse_number(f"{number.head}{told}{number.tail}") for told in _variants(figures)]
+    near = [told for told in tries if told and abs(told.value - measure) <= 0.6 * room]
+    if near:
+        return min(near, key=lambda told: abs(told.value - measure))
+    told = f"{abs(measure):.{number.decimals}f}"
+    sign = "-" if measure < 0 else ""
+    head = number.head.replace("-", "").replace("+", "")
+    return parse_number(f"{sign}{head}{told}{number.tail}") or number
+
+
+def _variants(figures: str) -> Iterator[str]:
+    """Yield what figures may have been: with a point, or one of them taken for another."""
+    plain = figures.replace(",", "").replace(".", "").replace(" ", "")
+    for cut in range(1, len(plain)):
+        yield f"{plain[:cut]}.{plain[cut:]}"
+    yield plain
+    for place, letter in enumerate(figures):
+        if letter.isdigit():
+            for other in _CONFUSED.get(letter, ""):
+                yield figures[:place] + other + figures[place + 1 :]
+    for first in "123456789":
+        yield first + figures
+
+
+_CONFUSED = {
+    "0": "689", "1": "47", "2": "7", "3": "589", "4": "1", "5": "36", "6": "058", "7": "12",
+    "8": "0369", "9": "038",
+}  # fmt: skip

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vary.read.charts.legend import Entry, color_distance
-from vary.read.charts.numbers import Number, split_name
+from vary.read.charts.numbers import Number, agreed, mended_by, split_name
 from vary.read.charts.surfaces import Canvas
 from vary.read.charts.texts import Text, joined
 
@@ -167,6 +167,31 @@ class Slice:
     value: Number | None
     confidence: float
     share: float
+
+
+def in_one_form_of(slices: Sequence[Slice]) -> list[Slice]:
+    """Return the slices with all values in the form that most of them have."""
+    known = [part.value for part in slices if part.value is not None]
+    told = iter(agreed(known))
+    slices = [part if part.value is None else replace(part, value=next(told)) for part in slices]
+    return _measured(slices)
+
+
+def _measured(slices: Sequence[Slice]) -> list[Slice]:
+    """Return the slices with the values that contradict their angles mended.
+
+    What a full circle is worth is the median of what the slices say, each by its share.
+    """
+    known = [part for part in slices if part.value is not None and part.value.value > 0]
+    if len(known) < 3:
+        return list(slices)
+    whole = float(np.median([part.value.value / part.share for part in known if part.value]))
+    return [
+        part
+        if part.value is None
+        else replace(part, value=mended_by(part.value, part.share * whole, 0.12))
+        for part in slices
+    ]
 
 
 def read_slices(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from vary.read.cutting.layout import Box
 Point = tuple[float, float]
 _USUAL_TURNS = (30.0, 45.0, 60.0, -30.0, -45.0, -60.0)
 _OBLIQUE = (20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0)
+_SAME_COLOR = 44.0
+"""Levels by which inks of one colour differ at most, whatever their grounds."""
 _SAME_INK = 0.88
 """Least cosine between the directions of two letters' colours."""
 
@@ -140,10 +143,10 @@ def _clusters(letters: Letters) -> np.ndarray:
     """Return (N,) the cluster of each letter: letters of one ink that are near one another."""
     parts = letters.parts
     reach = 0.17 * np.clip(np.maximum(parts.height, parts.width), 0.7 * letters.em_px, None)
-    reach = np.minimum(reach, 0.35 * letters.em_px)
+    reach = np.minimum(reach, 0.21 * letters.em_px)
     frame = _Frame(parts.x0 - reach, parts.y0 - reach, parts.x1 + reach, parts.y1 + reach)
     left, right = _overlapping(frame)
-    same = (letters.direction[left] * letters.direction[right]).sum(-1) >= _SAME_INK
+    same = _same_ink(letters.direction, letters.color, left, right)
     same &= letters.tone[left] == letters.tone[right]
     return join_pairs(len(parts), left[same], right[same])
 
@@ -297,13 +300,15 @@ def _lines(
     """
     direction = letters.direction[members]
     ground = letters.tone[members]
-    word = _link(frame, direction, ground, 0.34, letters.em_px, None)
+    color = letters.color[members]
+    word = _link(frame, (direction, color), ground, 0.34, letters.em_px, None)
     for gap in (0.62, 0.8):
         bounds = _bounds(frame, word)
         tone = np.stack([direction[word == w].mean(0) for w in range(int(word.max()) + 1)])
         tone /= np.maximum(np.linalg.norm(tone, axis=1, keepdims=True), 1e-6)
+        shade = np.stack([color[word == w].mean(0) for w in range(len(tone))])
         base = np.array([np.bincount(ground[word == w]).argmax() for w in range(len(tone))])
-        joined = _link(bounds, tone, base, gap, letters.em_px, canvas)
+        joined = _link(bounds, (tone, shade), base, gap, letters.em_px, canvas)
         word = joined[word]
     return [np.flatnonzero(word == number) for number in range(int(word.max()) + 1)]
 
@@ -320,13 +325,23 @@ def _bounds(frame: _Frame, group: np.ndarray) -> _Frame:
 
 def _link(
     frame: _Frame,
-    direction: np.ndarray,
+    ink: tuple[np.ndarray, np.ndarray],
     ground: np.ndarray,
     gap: float,
     em_px: float,
     canvas: Canvas | None,
 ) -> np.ndarray:
-    """Return the group of each box: boxes in one row, nearer than `gap` times their height."""
+    """Return the group of each box: boxes in one row, nearer than `gap` times their height.
+
+    Args:
+        frame: the boxes.
+        ink: direction and colour of each.
+        ground: tone that each stands on.
+        gap: see above.
+        em_px: usual size of letters.
+        canvas: to look whether something stands between; None where nothing can.
+    """
+    direction, color = ink
     height = np.maximum(frame.height, 1)
     reach = gap * np.clip(height, 0.55 * em_px, 2.2 * em_px)
     wide = _Frame(frame.x0 - reach, frame.y0, frame.x1 + reach, frame.y1)
@@ -347,7 +362,7 @@ def _link(
     level = np.where(tiny, shared >= -0.15 * taller, shared >= 0.45 * lower)
     stacked = (space < 0) & tiny & (shared >= -0.3 * taller)
     keep &= level | stacked
-    keep &= (direction[left] * direction[right]).sum(-1) >= _SAME_INK
+    keep &= _same_ink(direction, color, left, right)
     keep &= ground[left] == ground[right]
     left, right, space = left[keep], right[keep], space[keep]
     if canvas is not None:
@@ -357,6 +372,14 @@ def _link(
         ]
         left, right = left[free], right[free]
     return join_pairs(len(height), left, right)
+
+
+def _same_ink(
+    direction: np.ndarray, color: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """Return whether pairs of letters are of one ink: pale where strokes are thin, or narrow."""
+    alike = (direction[left] * direction[right]).sum(-1) >= _SAME_INK
+    return alike | (np.abs(color[left] - color[right]).max(-1) <= _SAME_COLOR)
 
 
 def _is_free(canvas: Canvas, frame: _Frame, pair: tuple[int, int], ground: int) -> bool:
@@ -378,6 +401,56 @@ def _may_be_text(piece: Piece, letters: Letters) -> bool:
         )
         if height < 6 or height < 0.42 * letters.em_px:
             return False
-        if width > 2.5 * height and height < 0.6 * letters.em_px:
+        if width > 2.5 * height and height < 0.3 * letters.em_px:
             return False
     return piece.em_px >= max(5.0, 0.36 * letters.em_px)
+
+
+def split_at_slots(
+    pieces: Sequence[Piece], letters: Letters, slots: Sequence[float], base: float
+) -> list[Piece]:
+    """Return the pieces with those cut that hold names of several categories in one line.
+
+    A line is cut where it has a gap near every middle between two categories that it spans.
+
+    Args:
+        pieces: of a chart whose categories stand side by side.
+        letters: of the chart.
+        slots: middles of the categories, from left to right.
+        base: the bottom of the plot; what stands above it is left alone.
+    """
+    middles = [(a + b) / 2 for a, b in pairwise(slots)]
+    step = float(np.median(np.diff(slots)))
+    out: list[Piece] = []
+    for piece in pieces:
+        x0, y0, x1, _ = piece.box
+        inner = [middle for middle in middles if x0 + 0.2 * step < middle < x1 - 0.2 * step]
+        if piece.angle_deg or y0 < base - 2 or not inner:
+            out.append(piece)
+            continue
+        cuts = [_gap_near(piece, letters, middle, 0.22 * step) for middle in inner]
+        if any(cut is None for cut in cuts):
+            out.append(piece)
+            continue
+        where = np.array(sorted(cut for cut in cuts if cut is not None))
+        center = (letters.parts.x0[piece.letters] + letters.parts.x1[piece.letters]) / 2
+        group = np.searchsorted(where, center)
+        out += [
+            make_piece(letters, piece.letters[group == number], 0.0)
+            for number in np.unique(group)
+        ]
+    return out
+
+
+def _gap_near(piece: Piece, letters: Letters, place: float, reach: float) -> float | None:
+    """Return the middle of the widest gap between letters near a place, None if there is none."""
+    parts = letters.parts
+    order = piece.letters[np.argsort(parts.x0[piece.letters], kind="stable")]
+    ends = np.maximum.accumulate(parts.x1[order])[:-1]
+    starts = parts.x0[order][1:]
+    middle, wide = (starts + ends) / 2, starts - ends
+    near = np.abs(middle - place) <= reach
+    if not near.any():
+        return None
+    best = int(np.argmax(np.where(near, wide, -1)))
+    return float(middle[best]) if wide[best] >= max(2.0, 0.14 * piece.em_px) else None

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from vary.read.charts.blobs import find_letters
-from vary.read.charts.pieces import Piece, find_pieces
+from vary.read.charts.marks import find_bars, upright_slots
+from vary.read.charts.pieces import Piece, find_pieces, split_at_slots
 from vary.read.charts.strips import piece_strip
 from vary.read.charts.surfaces import Canvas, find_surfaces
 from vary.read.charts.texts import Reading, Text, as_text
@@ -59,6 +60,9 @@ def see_chart(image: Image.Image, strip_size: tuple[int, int]) -> SeenChart:
     pieces = find_pieces(canvas, letters)
     if len(pieces) > MOST_PIECES:
         pieces = []
+    slots = upright_slots(find_bars(canvas))
+    if slots is not None:
+        pieces = split_at_slots(pieces, letters, *slots)
     strips = [piece_strip(canvas, letters, piece, strip_size) for piece in pieces]
     return SeenChart(canvas, tuple(pieces), tuple(strips), max(1.0, scale))
 

@@ -9,11 +9,12 @@ import numpy as np
 from vary.read.charts.axes import Names, ValueAxis, find_names, find_value_axes
 from vary.read.charts.legend import Entry, find_legend
 from vary.read.charts.marks import find_bars, is_horizontal
+from vary.read.charts.measures import with_measures
 from vary.read.charts.numbers import mend_name
-from vary.read.charts.pie import Pie, find_pie, read_slices
+from vary.read.charts.pie import Pie, find_pie, in_one_form_of, read_slices
 from vary.read.charts.surfaces import Canvas
 from vary.read.charts.texts import Text, join_units, joined
-from vary.read.charts.values import Cell, written_values
+from vary.read.charts.values import Cell, in_one_form, written_values
 
 _NOTES = ("source", "sources", "note", "notes", "data", "来源", "来源：", "数据来源", "注")
 
@@ -58,6 +59,7 @@ def read_table(canvas: Canvas, texts: Sequence[Text]) -> Table:
 def _pie_table(canvas: Canvas, pie: Pie, texts: Sequence[Text]) -> Table:
     entries = find_legend(canvas, texts)
     slices, used = read_slices(pie, texts, entries)
+    slices = in_one_form_of(slices)
     data: dict[str, str] = {}
     sureness: list[float] = []
     missing = 0
@@ -93,6 +95,9 @@ def _axes_table(canvas: Canvas, texts: Sequence[Text]) -> Table:
     title = find_title(canvas, told)
     if not cells:
         return Table(title, {}, 0.0, "no values found", "none")
+    ticks_say = [tick.number for axis in axes[:1] for tick in axis.ticks if tick.number]
+    cells = in_one_form(cells, ticks_say)
+    cells = with_measures(cells, names, bars, axes, horizontal=horizontal)
     data = _nested(cells, names, entries)
     kind = "bar-horizontal" if horizontal else "upright"
     return Table(title, data, _mean([cell.confidence for cell in cells]), "", kind)
@@ -145,7 +150,7 @@ def _nested(
     """Return name -> value, or series -> name -> value where there are several series."""
     series: dict[int, dict[int, str]] = {}
     for cell in cells:
-        series.setdefault(cell.series, {})[cell.name] = cell.text
+        series.setdefault(cell.series, {})[cell.name] = cell.number.text
     said: list[str] = []
     for text in names.texts:
         said.append(_free_name(mend_name(text.text), said))

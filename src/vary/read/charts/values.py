@@ -1,12 +1,13 @@
 """The values of a chart with axes: the numbers that are written beside its marks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vary.read.charts.axes import Names
 from vary.read.charts.legend import Entry, color_distance, nearest_entry
+from vary.read.charts.numbers import Number, agreed
 from vary.read.charts.surfaces import Canvas
 from vary.read.charts.texts import Text
 
@@ -20,14 +21,25 @@ class Cell:
     Attributes:
         series: number of its series.
         name: number of its category.
-        text: the value, as it is shown.
+        number: the value, as it is shown.
         confidence: 0 to 1.
     """
 
     series: int
     name: int
-    text: str
+    number: Number
     confidence: float
+
+
+def in_one_form(cells: Sequence[Cell], ticks: Sequence[Number] = ()) -> list[Cell]:
+    """Return the cells with the numbers of each series in the form that most of them have."""
+    out = list(cells)
+    for series in {cell.series for cell in cells}:
+        members = [index for index, cell in enumerate(cells) if cell.series == series]
+        numbers = agreed([cells[index].number for index in members], ticks)
+        for index, number in zip(members, numbers, strict=True):
+            out[index] = replace(cells[index], number=number)
+    return out
 
 
 def written_values(
@@ -56,7 +68,7 @@ def written_values(
     for slot, found in slots.items():
         for series, text in _by_series(canvas, found, entries, horizontal):
             if text.number is not None:
-                cells.append(Cell(series, slot, text.number.text, text.confidence))
+                cells.append(Cell(series, slot, text.number, text.confidence))
     return cells
 
 

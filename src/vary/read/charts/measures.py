@@ -1,0 +1,100 @@
+"""What bars show, measured against the ticks or against one another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vary.read.charts.axes import Names, ValueAxis
+from vary.read.charts.marks import Bar
+from vary.read.charts.numbers import mended_by
+from vary.read.charts.values import Cell
+
+_SLACK = 0.07
+_LEAST_PX = 12
+
+
+def with_measures(
+    cells: Sequence[Cell],
+    names: Names,
+    bars: Sequence[Bar],
+    axes: Sequence[ValueAxis],
+    *,
+    horizontal: bool,
+) -> list[Cell]:
+    """Return the cells with the values that contradict their bars mended.
+
+    Only where one bar stands at each name, and most values agree with the bars' lengths.
+    """
+    if len({cell.series for cell in cells}) != 1 or len(cells) < 3:
+        return list(cells)
+    ends = _ends(names, bars, horizontal)
+    pairs = [(ends[cell.name], cell.number.value) for cell in cells if cell.name in ends]
+    scale = _scale(pairs, axes)
+    if scale is None:
+        return list(cells)
+    slope, offset = scale
+    out = []
+    for cell in cells:
+        if cell.name not in ends:
+            out.append(cell)
+            continue
+        measure = slope * ends[cell.name] + offset
+        # What a pixel or two are worth cannot be told.
+        unsure = 2.0 * abs(slope) / max(abs(measure), 1e-9)
+        number = mended_by(cell.number, measure, _SLACK + unsure)
+        sure = cell.confidence if number is cell.number else 0.7 * cell.confidence
+        out.append(replace(cell, number=number, confidence=sure))
+    return out
+
+
+def _ends(names: Names, bars: Sequence[Bar], horizontal: bool) -> dict[int, float]:
+    """Return where the bar of each name ends along the value axis; names with one bar alone."""
+    low, high = (0, 2) if horizontal else (1, 3)
+    across = 1 if horizontal else 0
+    step = names.step
+    at: dict[int, list[Bar]] = {}
+    for bar in bars:
+        middle = (bar.box[across] + bar.box[across + 2]) / 2
+        far = np.abs(np.array(names.places) - middle)
+        slot = int(far.argmin())
+        wide = bar.box[across + 2] - bar.box[across]
+        if far[slot] <= 0.12 * step and 0.08 * step <= wide <= 1.02 * step:
+            at.setdefault(slot, []).append(bar)
+    single = {slot: found[0] for slot, found in at.items() if len(found) == 1}
+    if len(single) < 2 or len(single) < 0.6 * len(names.places):
+        return {}
+    feet = [bar.box[low if horizontal else high] for bar in single.values()]
+    foot = float(np.median(feet))
+    ends: dict[int, float] = {}
+    for slot, bar in single.items():
+        first, last = float(bar.box[low]), float(bar.box[high])
+        # The foot is the end that most bars share; the other end tells the value.
+        ends[slot] = last if abs(first - foot) < abs(last - foot) else first
+    return ends
+
+
+def _scale(
+    pairs: Sequence[tuple[float, float]], axes: Sequence[ValueAxis]
+) -> tuple[float, float] | None:
+    """Return slope and offset of value over place that most values agree with, None if none do."""
+    if len(pairs) < 3:
+        return None
+    places = np.array([place for place, _ in pairs])
+    values = np.array([value for _, value in pairs])
+    scales = [(axis.slope, axis.offset) for axis in axes]
+    for first in range(len(pairs)):
+        for last in range(first + 1, len(pairs)):
+            if abs(places[first] - places[last]) >= _LEAST_PX:
+                slope = (values[last] - values[first]) / (places[last] - places[first])
+                scales.append((slope, values[first] - slope * places[first]))
+    best: tuple[int, tuple[float, float]] = (0, (0.0, 0.0))
+    for slope, offset in scales:
+        if not slope:
+            continue
+        off = np.abs(slope * places + offset - values)
+        agree = int((off <= 0.03 * np.abs(values) + 1.5 * abs(slope)).sum())
+        if agree > best[0]:
+            best = (agree, (slope, offset))
+    enough = max(3, 0.6 * len(pairs))
+    return best[1] if best[0] >= enough else None
