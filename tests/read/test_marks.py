@@ -68,3 +68,29 @@ def test_uncertain_lines_of_many_letters_are_print():
 def test_an_empty_line_is_none():
     assert marks([SeenLine("", 0.1, 20), SeenLine(" ", 0.1, 20)]) == []
     assert find_marks([], 0.6) == set()
+
+
+CYRILLIC = [
+    SeenLine("Bce cuacTmBste ceMsH noxoXKH Jpyr Ha Jpyra,", 0.84, 20),
+    SeenLine("Ka派πa5 HecHacTmHBa5 ceMbA HecHacTTMBa", 0.7, 20),
+    SeenLine("no-cBoeMy. Bcě cMemamocs B πoM", 0.84, 20),
+]
+
+
+def test_a_script_that_is_not_known_is_left_out():
+    assert marks(CYRILLIC) == [line.text for line in CYRILLIC]
+    assert marks([*BODY, CYRILLIC[0]]) == []  # a name or a line of code among others
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "getElementById returns the first match",
+        "The iPhone and the MacBook were shown by McDonald in 2007",
+        "使用Vue3和TypeScript编写组件",
+        "H2O, CO2 and x86 are no words; 3rd, 2nd and B2B neither",
+        "THE WHOLE LINE IN CAPITALS 2024",
+    ],
+)
+def test_what_languages_write_is_not_strange(text):
+    assert not SeenLine(text, 0.9, 20).is_strange

@@ -32,6 +32,13 @@ _FEW = 3
 # seen, 14 % of the text had been left out; the error fell from 0.26 to 0.15.
 _BESIDE_PRINT = 0.6
 _BESIDE_PRINT_SIGNS = 4
+# A script that the model does not know is read as look-alikes of one that it does: Cyrillic as
+# "cuacTmBste ceMsH noxoXKH". Capitals behind small letters, figures between letters, and Greek beside
+# Latin ones are in so many words of a line, and in so many lines of a page, of no known language.
+_LATIN = "A-Za-z\u00b5-\u024f"
+_GREEK = "\u0370-\u03ff"
+_STRANGE = re.compile(rf"[a-z][A-Z]|[A-Za-z]\d+[A-Za-z]|[{_LATIN}][{_GREEK}]|[{_GREEK}][{_LATIN}]")
+_STRANGE_WORDS, _STRANGE_SHARE, _STRANGE_LINES = 2, 0.4, 0.7
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,13 @@ class SeenLine:
         letters = "".join(self.words).casefold()
         return bool(letters) and (self.confidence >= _SURE or len(set(letters)) >= _SURE_LETTERS)
 
+    @property
+    def is_strange(self) -> bool:
+        """Whether its words are of a kind that no known script writes."""
+        words = [word for word in _RUN.findall(self.text) if len(word) >= _WORD_LETTERS]
+        strange = sum(bool(_STRANGE.search(word)) for word in words)
+        return strange >= _STRANGE_WORDS and strange >= _STRANGE_SHARE * len(words)
+
 
 def seen_lines(tiles: Sequence[Tile], found: "Sequence[Recognition]") -> list[SeenLine]:
     """Return what is known of the lines of tiles from what was read on each."""
@@ -75,7 +89,7 @@ def find_marks(lines: Sequence[SeenLine], min_confidence: float) -> set[int]:
     their size is print even so, unless its confidence is very low. One without words is a mark, if
     it is much smaller or larger than the page's words. Where such signs outnumber the words, only
     letters and figures that are very sure stay; where no words are sure, nothing stays but a few of
-    these.
+    these. Where most lines look like another script's, these lines are marks.
 
     Args:
         lines: all lines of a page.
@@ -85,6 +99,7 @@ def find_marks(lines: Sequence[SeenLine], min_confidence: float) -> set[int]:
         return set()
     told = {i for i, line in enumerate(lines) if line.text.strip()}
     marks = {i for i in told if lines[i].confidence < min_confidence}
+    marks |= _unknown_script(lines, told - marks)
     heights = [lines[i].height for i in told - marks if lines[i].is_print]
     if not heights:
         signs = told - marks
@@ -104,6 +119,13 @@ def find_marks(lines: Sequence[SeenLine], min_confidence: float) -> set[int]:
     if len(signs_of_size) > len(words) + _FEW:
         signs_of_size = {i for i in signs_of_size if _is_sure_sign(lines[i])}
     return marks | (signs - signs_of_size)
+
+
+def _unknown_script(lines: Sequence[SeenLine], of: set[int]) -> set[int]:
+    """Return the strange lines of a page of which most are."""
+    strange = {i for i in of if lines[i].is_strange}
+    worded = [i for i in of if len(lines[i].words) >= _STRANGE_WORDS]
+    return strange if strange and len(strange) >= _STRANGE_LINES * len(worded) else set()
 
 
 def _is_word(run: str) -> bool:
