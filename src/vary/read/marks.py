@@ -33,7 +33,7 @@ _FEW = 3
 _BESIDE_PRINT = 0.6
 _BESIDE_PRINT_SIGNS = 4
 # A script that the model does not know is read as look-alikes of one that it does: Cyrillic as
-# "cuacTmBste ceMsH noxoXKH". Capitals behind small letters, figures between letters, and Greek beside
+# "cuacTmBste ceMsH noxoXKH". Capitals behind small letters, figures between letters, Greek beside
 # Latin ones are in so many words of a line, and in so many lines of a page, of no known language.
 _LATIN = "A-Za-z\u00b5-\u024f"
 _GREEK = "\u0370-\u03ff"
