@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import CLIPVisionConfig, Dinov2Config, SiglipVisionConfig
 
+from vary.checkpoints import find_checkpoint
 from vary.errors import VaryError
 from vary.model import (
     ImageRule,
@@ -22,6 +23,7 @@ from vary.model import (
 from vary.model.adding import add_vocabulary
 from vary.model.building import build_vary
 from vary.model.inspection import checkpoint_info
+from vary.model.vocabulary_folder import extract_vocabulary
 from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
 
 SIZES = {
@@ -342,8 +344,11 @@ def test_towers_take_images_of_another_size(network, tmp_path):
         TowerConfig(made.config.network, input_size=30)
 
 
-def test_python_of_the_document_runs():
+def test_python_of_the_document_runs(tmp_path, monkeypatch):
     text = (Path(__file__).parents[2] / "docs" / "merging.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert "find_checkpoint" in blocks[0]
-    exec(compile(blocks[0], "merging.md", "exec"), {"__name__": "shown"})
+    assert len(blocks) == 2
+    monkeypatch.chdir(tmp_path)
+    extract_vocabulary(find_checkpoint("nano"), Path("vocabulary"))
+    for block in blocks:
+        exec(compile(block, "merging.md", "exec"), {"__name__": "shown"})

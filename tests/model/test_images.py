@@ -104,8 +104,11 @@ def test_default_is_the_papers():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"mode": "crop"}, "mode must be 'resize', 'strip' or 'canvas', got 'crop'"),
-        ({"resample": "nearest"}, "resample must be one of bilinear, bicubic, got 'nearest'"),
+        ({"mode": "fit"}, "mode must be one of resize, strip, canvas, crop, got 'fit'"),
+        (
+            {"resample": "nearest"},
+            "resample must be one of bilinear, bicubic, lanczos, got 'nearest'",
+        ),
     ],
 )
 def test_values_that_cannot_be(fields, said):
@@ -150,3 +153,25 @@ def test_a_canvas_is_left_as_it_is_unless_it_is_too_large(size, shape, scale):
 def test_the_scale_of_other_modes():
     assert ImageRule("resize", 64, 128).scale(256, 32) == (0.5, 2.0)
     assert ImageRule("strip", 48, 512).scale(100, 24) == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("size", [(50, 70), (70, 50), (41, 41), (9, 300)])
+def test_crop_is_the_middle_as_transformers_cuts_it(size):
+    clip = pytest.importorskip("transformers.models.clip.image_processing_pil_clip")
+    theirs = clip.CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=28)
+    rule = ImageRule(
+        "crop", 28, 28, resize_px=32, resample="bicubic", mean=theirs.image_mean,
+        std=theirs.image_std,
+    )  # fmt: skip
+    picture = noise(*size)
+    expected = theirs(picture, return_tensors="pt")["pixel_values"]
+    assert torch.allclose(VaryImageProcessor([rule])(picture)["pixel_values"], expected, atol=1e-5)
+    back = ImageRule(**rule.to_dict())
+    assert np.array_equal(back.pixels(picture), rule.pixels(picture))
+    assert rule.scale(50, 100) == (0.64, 0.64)
+
+
+def test_a_crop_larger_than_its_picture():
+    with pytest.raises(ValueError, match=r"a crop of 32x28 px is larger than .* resize_px 30"):
+        ImageRule("crop", 32, 28, resize_px=30)
+    assert ImageRule("crop", 32, 28).resize_px == 32

@@ -45,6 +45,7 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "tokens per image", str(found["tokens_per_image"] or "its vocabularies do not agree")
     for number, part in enumerate(found.get("vocabularies", ()), start=1):
         yield f"vocabulary {number}", _vocabulary(part)
+    yield from _origin(found)
     for number, rule in enumerate(found.get("images", ()), start=1):
         yield f"image {number}", _image(rule)
     if "fusion" in found:
@@ -62,6 +63,15 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "prompt", "no processor in the folder"
     for problem in found["problems"]:
         yield "problem", problem
+
+
+def _origin(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what the card of a vocabulary by itself says of where it comes from."""
+    origin = found.get("origin")
+    if origin:
+        yield "taken from", f"{origin['checkpoint']}, vocabulary {origin['index']} (from 0)"
+    if found.get("license"):
+        yield "license", str(found["license"])
 
 
 def _parameters(counts: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
@@ -90,6 +100,8 @@ def _vocabulary(part: dict[str, Any]) -> str:
         text += f", of layer {part['layer']}"
     if part.get("ctc_classes"):
         text += f", CTC over {part['ctc_classes']} classes"
+    if part.get("kinds"):
+        text += f", tells {', '.join(part['kinds'])} apart"
     return text
 
 
@@ -99,6 +111,8 @@ def _image(rule: dict[str, Any]) -> str:
     if rule["mode"] == "strip":
         text = f"strips of {rule['height']} px, padded to a multiple of {rule['step_px']} px"
         text += f", at most {rule['width']} px"
+    elif rule["mode"] == "crop":
+        text = f"shorter side to {rule['resize_px']} px, the middle of {size} cut out"
     elif rule["mode"] == "canvas":
         text = f"as it is, padded to a multiple of {rule['step_px']} px, reduced to {size} at most"
     mean, std = (", ".join(f"{value:g}" for value in rule[name]) for name in ("mean", "std"))

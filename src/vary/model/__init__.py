@@ -10,6 +10,7 @@ from vary.model.images import ImageRule, VaryImageProcessor
 from vary.model.modeling import VaryForConditionalGeneration, VaryOutput
 from vary.model.processing import VaryProcessor
 from vary.model.tower import TowerConfig, TowerVocabulary
+from vary.model.vocabulary_folder import load_vocabulary, save_vocabulary
 from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
 
 AutoConfig.register(ViTDetConfig.model_type, ViTDetConfig, exist_ok=True)
@@ -33,4 +34,6 @@ __all__ = [
     "VaryImageProcessor",
     "VaryOutput",
     "VaryProcessor",
+    "load_vocabulary",
+    "save_vocabulary",
 ]

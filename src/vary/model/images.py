@@ -15,9 +15,11 @@ from vary.vocabulary.arguments import refuse_unknown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+MODES = ("resize", "strip", "canvas", "crop")
 _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
 }
 
 # What transformers passes to image processors; tensors are of torch in any case.
@@ -33,36 +35,47 @@ class ImageRule:
         mode: ``resize`` to height x width without keeping the aspect ratio (the paper's), or
             ``strip``: to the height, keeping the aspect ratio, then padded with white to the right
             to a multiple of `step_px`, or ``canvas``: left as it is, padded with white to the right
-            and below to multiples of `step_px`; what is larger is reduced to fit.
+            and below to multiples of `step_px`; what is larger is reduced to fit; or ``crop``: the
+            shorter side to `resize_px`, keeping the aspect ratio, then the middle cut out, so that
+            the ends of a page are not seen (CLIP's and DINOv2's own).
         height: pixels; the largest in mode `canvas`.
         width: pixels; the largest in modes `strip` and `canvas`.
         mean: per channel, of values between 0 and 1.
         std: per channel.
-        resample: ``bilinear`` or ``bicubic`` (PIL's, with antialias when reducing).
+        resample: ``bilinear``, ``bicubic`` or ``lanczos`` (PIL's, with antialias when reducing).
         step_px: see `mode`.
+        resize_px: see mode `crop`; None for the longer side of what is cut out.
 
     Raises:
-        ValueError: an unknown mode or resampling.
+        ValueError: an unknown mode or resampling, or a crop larger than what it is cut out of.
     """
 
     def __init__(
         self,
-        mode: Literal["resize", "strip", "canvas"] = "resize",
+        mode: Literal["resize", "strip", "canvas", "crop"] = "resize",
         height: int = 1024,
         width: int = 1024,
         *,
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
-        resample: Literal["bilinear", "bicubic"] = "bilinear",
+        resample: Literal["bilinear", "bicubic", "lanczos"] = "bilinear",
         step_px: int = 128,
+        resize_px: int | None = None,
     ) -> None:
-        if mode not in ("resize", "strip", "canvas"):
-            raise ValueError(f"mode must be 'resize', 'strip' or 'canvas', got {mode!r}")
+        if mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         if resample not in _RESAMPLING:
             raise ValueError(f"resample must be one of {', '.join(_RESAMPLING)}, got {resample!r}")
         self.mode, self.height, self.width = mode, height, width
         self.mean, self.std = list(mean), list(std)
         self.resample, self.step_px = resample, step_px
+        if mode == "crop":
+            self.resize_px = max(height, width) if resize_px is None else resize_px
+            if self.resize_px < max(height, width):
+                raise ValueError(
+                    f"a crop of {height}x{width} px is larger than pictures whose shorter side is "
+                    f"resize_px {self.resize_px}"
+                )
 
     def pixels(self, picture: Picture) -> np.ndarray:
         """Return (H, W, 3) uint8 of the size that the vocabulary wants."""
@@ -71,6 +84,8 @@ class ImageRule:
         kernel = _RESAMPLING[self.resample]
         if self.mode == "resize":
             return np.asarray(image.resize((self.width, self.height), kernel))
+        if self.mode == "crop":
+            return self._middle(image.resize(self._inner_size(image.width, image.height), kernel))
         size = self._inner_size(image.width, image.height)
         if image.size != size:
             image = image.resize(size, kernel)
@@ -82,15 +97,26 @@ class ImageRule:
         padded.paste(image, (0, 0))
         return np.asarray(padded)
 
+    def _middle(self, image: Image.Image) -> np.ndarray:
+        left, top = (image.width - self.width) // 2, (image.height - self.height) // 2
+        return np.asarray(image)[top : top + self.height, left : left + self.width]
+
     def _inner_size(self, width: int, height: int) -> tuple[int, int]:
-        """Return the width and height of a picture before it is padded."""
+        """Return the width and height of a picture before it is padded or cut."""
+        if self.mode == "crop":
+            # Rounded down, as transformers does.
+            short = min(width, height)
+            return int(self.resize_px * width / short), int(self.resize_px * height / short)
         if self.mode == "strip":
             return min(max(1, round(width * self.height / height)), self.width), self.height
         factor = min(1.0, self.width / width, self.height / height)
         return max(1, round(width * factor)), max(1, round(height * factor))
 
     def scale(self, width: int, height: int) -> tuple[float, float]:
-        """Return what x and y of a picture of this size are multiplied with on its pixels."""
+        """Return what x and y of a picture of this size are multiplied with on its pixels.
+
+        In mode `crop` they are counted from the corner of the picture before it is cut.
+        """
         if self.mode == "resize":
             return self.width / width, self.height / height
         inner = self._inner_size(width, height)

@@ -26,6 +26,7 @@ from vary.checkpoints import CONFIG_FILE
 from vary.errors import InputError
 from vary.model.configuration import VaryConfig
 from vary.model.fusion import count_tokens
+from vary.model.images import VaryImageProcessor
 from vary.model.modeling import VaryForConditionalGeneration
 from vary.model.processing import VaryProcessor
 from vary.model.tokenizer import DRAFT_START, IMAGE, IMAGE_END, IMAGE_START
@@ -58,9 +59,9 @@ def checkpoint_info(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: a file that cannot be read, or a configuration that cannot be.
     """
-    raw = _read_json(folder / CONFIG_FILE)
-    config = _read_config(folder, raw)
-    stored = _stored_tensors(folder)
+    raw = read_json(folder / CONFIG_FILE)
+    config = read_config(folder, raw)
+    stored = stored_tensors(folder)
     model = _empty_model(config)
     info: dict[str, Any] = {
         "model_type": raw.get("model_type"),
@@ -74,13 +75,18 @@ def checkpoint_info(folder: Path) -> dict[str, Any]:
         described = _describe_vary(config, model, _read_processor(folder))
         info |= {**described, "problems": info["problems"] + described["problems"]}
     elif config is not None and hasattr(config, "token_grid"):
-        info["vocabularies"] = [_describe_vocabulary(config, config.image_size)]
+        info |= _describe_alone(config, folder)
     elif config is not None:
         info["language_model"] = _describe_language_model(config)
     return info
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        InputError: it cannot be read, or holds something else.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -90,7 +96,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _read_config(folder: Path, raw: dict[str, Any]) -> PreTrainedConfig | None:
+def read_config(folder: Path, raw: dict[str, Any]) -> PreTrainedConfig | None:
     """Return the configuration, None for a model that transformers does not know.
 
     Raises:
@@ -121,20 +127,30 @@ def _read_processor(folder: Path) -> VaryProcessor | None:
         raise InputError(f"the processor in {folder} cannot be read ({reason})") from error
 
 
-def _stored_tensors(folder: Path) -> dict[str, tuple[tuple[int, ...], str]]:
+def weight_files(folder: Path) -> list[Path]:
+    """Return the safetensors files of a folder, none where it has none.
+
+    Raises:
+        InputError: one that the index names is missing.
+    """
+    files = [folder / _SINGLE] if (folder / _SINGLE).is_file() else []
+    if (folder / _INDEX).is_file():
+        index = read_json(folder / _INDEX)
+        files = [folder / name for name in sorted(set(index.get("weight_map", {}).values()))]
+    for path in files:
+        if not path.is_file():
+            raise InputError(f"{path} is missing, though {_INDEX} names it; copy it anew")
+    return files
+
+
+def stored_tensors(folder: Path) -> dict[str, tuple[tuple[int, ...], str]]:
     """Return shape and precision of each tensor in the safetensors files, by name.
 
     Raises:
         InputError: a file is missing or damaged.
     """
-    files = [folder / _SINGLE] if (folder / _SINGLE).is_file() else []
-    if (folder / _INDEX).is_file():
-        index = _read_json(folder / _INDEX)
-        files = [folder / name for name in sorted(set(index.get("weight_map", {}).values()))]
     stored: dict[str, tuple[tuple[int, ...], str]] = {}
-    for path in files:
-        if not path.is_file():
-            raise InputError(f"{path} is missing, though {_INDEX} names it; copy it anew")
+    for path in weight_files(folder):
         try:
             with safe_open(path, "pt") as opened:
                 for name in opened.keys():  # noqa: SIM118 - it is no dictionary
@@ -232,7 +248,7 @@ def _describe_vary(
     sizes = [(rule.height, rule.width) for rule in rules]
     sizes += [part.image_size for part in config.vocabularies[len(sizes) :]]
     vocabularies = [
-        _describe_vocabulary(part, size)
+        describe_vocabulary(part, size)
         for part, size in zip(config.vocabularies, sizes, strict=True)
     ]
     counts = [part["tokens"] for part in vocabularies]
@@ -259,7 +275,31 @@ def _describe_vary(
     }
 
 
-def _describe_vocabulary(config: PreTrainedConfig, size: tuple[int, int]) -> dict[str, Any]:
+def _describe_alone(config: PreTrainedConfig, folder: Path) -> dict[str, Any]:
+    """Return what a vocabulary by itself is; with its image rule and card, where it has them."""
+    rule_path, card_path = folder / "preprocessor_config.json", folder / "card.json"
+    if not rule_path.is_file():
+        return {"vocabularies": [describe_vocabulary(config, config.image_size)]}
+    read_json(rule_path)
+    rules = VaryImageProcessor.from_pretrained(folder, local_files_only=True).rules
+    described = [describe_vocabulary(config, (rule.height, rule.width)) for rule in rules]
+    card = read_json(card_path) if card_path.is_file() else {}
+    return {
+        "tasks": card.get("tasks", []),
+        "tokens_per_image": described[0]["tokens"],
+        "vocabularies": described,
+        "images": [rule.to_dict() for rule in rules],
+        "license": card.get("license"),
+        "origin": card.get("origin"),
+    }
+
+
+def describe_vocabulary(config: PreTrainedConfig, size: tuple[int, int]) -> dict[str, Any]:
+    """Return a vocabulary's sizes for images of this height and width, as JSON values.
+
+    Raises:
+        ValueError: a size that it cannot take.
+    """
     rows, columns = config.token_grid(*size)
     network = getattr(config, "network", None)
     described: dict[str, Any] = {
@@ -274,6 +314,7 @@ def _describe_vocabulary(config: PreTrainedConfig, size: tuple[int, int]) -> dic
     if isinstance(config, ViTDetConfig):
         described["positions"] = config.positions
         described["ctc_classes"] = len(config.ctc_alphabet) + 1 if config.ctc_alphabet else None
+        described["kinds"] = list(config.kinds)
     return described
 
 

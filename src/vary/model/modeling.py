@@ -188,7 +188,7 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
         part = as_vocabulary(vocabulary)
         if any(part is own for own in self.vocabularies):
             raise VaryError("the model has this very vocabulary already; give a copy of it")
-        like = self.projector.linears[0].weight
+        like = next(self.projector.parameters())
         linear = nn.Linear(part.config.token_size, self.config.embedding_size)
         self._init_weights(linear)
         if fusion == "sum":
