@@ -36,7 +36,7 @@ def find_legend(canvas: Canvas, texts: Sequence[Text]) -> list[Entry]:
     """
     found: list[tuple[Text, Color, tuple[int, int]]] = []
     for text in texts:
-        if text.angle_deg or not text.text:
+        if text.angle_deg or text.confidence < 0.45 or not any(map(str.isalnum, text.text)):
             continue
         sample = _sample(canvas, text, texts)
         if sample is not None:

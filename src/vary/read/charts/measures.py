@@ -28,9 +28,9 @@ def with_measures(
     """
     if len({cell.series for cell in cells}) != 1 or len(cells) < 3:
         return list(cells)
-    ends = _ends(names, bars, horizontal)
+    foot, ends = _ends(names, bars, horizontal)
     pairs = [(ends[cell.name], cell.number.value) for cell in cells if cell.name in ends]
-    scale = _scale(pairs, axes)
+    scale = _scale(pairs, axes, foot)
     if scale is None:
         return list(cells)
     slope, offset = scale
@@ -48,8 +48,10 @@ def with_measures(
     return out
 
 
-def _ends(names: Names, bars: Sequence[Bar], horizontal: bool) -> dict[int, float]:
-    """Return where the bar of each name ends along the value axis; names with one bar alone."""
+def _ends(
+    names: Names, bars: Sequence[Bar], horizontal: bool
+) -> tuple[float, dict[int, float]]:
+    """Return where bars begin, and where the bar of each name ends; names with one bar alone."""
     low, high = (0, 2) if horizontal else (1, 3)
     across = 1 if horizontal else 0
     step = names.step
@@ -63,7 +65,7 @@ def _ends(names: Names, bars: Sequence[Bar], horizontal: bool) -> dict[int, floa
             at.setdefault(slot, []).append(bar)
     single = {slot: found[0] for slot, found in at.items() if len(found) == 1}
     if len(single) < 2 or len(single) < 0.6 * len(names.places):
-        return {}
+        return 0.0, {}
     feet = [bar.box[low if horizontal else high] for bar in single.values()]
     foot = float(np.median(feet))
     ends: dict[int, float] = {}
@@ -71,30 +73,30 @@ def _ends(names: Names, bars: Sequence[Bar], horizontal: bool) -> dict[int, floa
         first, last = float(bar.box[low]), float(bar.box[high])
         # The foot is the end that most bars share; the other end tells the value.
         ends[slot] = last if abs(first - foot) < abs(last - foot) else first
-    return ends
+    return foot, ends
 
 
 def _scale(
-    pairs: Sequence[tuple[float, float]], axes: Sequence[ValueAxis]
+    pairs: Sequence[tuple[float, float]], axes: Sequence[ValueAxis], foot: float
 ) -> tuple[float, float] | None:
-    """Return slope and offset of value over place that most values agree with, None if none do."""
+    """Return slope and offset of value over place that most values agree with, None if none do.
+
+    Tried are the axes, and for each value that it is right and its bar begins at nought.
+    """
     if len(pairs) < 3:
         return None
     places = np.array([place for place, _ in pairs])
     values = np.array([value for _, value in pairs])
     scales = [(axis.slope, axis.offset) for axis in axes]
-    for first in range(len(pairs)):
-        for last in range(first + 1, len(pairs)):
-            if abs(places[first] - places[last]) >= _LEAST_PX:
-                slope = (values[last] - values[first]) / (places[last] - places[first])
-                scales.append((slope, values[first] - slope * places[first]))
+    for place, value in pairs:
+        if abs(place - foot) >= _LEAST_PX and value:
+            slope = value / (place - foot)
+            scales.append((slope, -slope * foot))
     best: tuple[int, tuple[float, float]] = (0, (0.0, 0.0))
     for slope, offset in scales:
-        if not slope:
-            continue
         off = np.abs(slope * places + offset - values)
         agree = int((off <= 0.03 * np.abs(values) + 1.5 * abs(slope)).sum())
         if agree > best[0]:
             best = (agree, (slope, offset))
-    enough = max(3, 0.6 * len(pairs))
+    enough = max(3, 0.5 * len(pairs))
     return best[1] if best[0] >= enough else None

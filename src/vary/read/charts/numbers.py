@@ -140,6 +140,7 @@ def _value(digits: str) -> float | None:
 
 def mend_name(text: str) -> str:
     """Return a name with its figures and dashes as they are surely meant: `O一5%` is `0-5%`."""
+    text = re.sub(r"(?<=\d)(?:%[\d/]|9/6)(?=$|\s)", "%", text)
     out = re.sub(r"(?<=[\dOo%])\s?[一—–−=~]\s?(?=[\dO])", "-", text)
     out = re.sub(r"(?<![A-Za-z])[Oo](?=[-\d%.,]|$)(?=.*\d)", "0", out)
     out = re.sub(r"(?<=\d)[Oo](?![A-Za-z])", "0", out)
@@ -171,11 +172,20 @@ def agreed(numbers: Sequence[Number], ticks: Sequence[Number] = ()) -> list[Numb
     """
     if len(numbers) + len(ticks) < 3:
         return list(numbers)
+    if any("%" in number.tail for number in ticks):
+        numbers = [_with_per_cent(number) for number in numbers]
     tails = [number.tail for number in (*numbers, *ticks)]
     tail = "%" if tails.count("%") >= 0.3 * len(tails) else _usual(tails)
     head = _usual([number.head.strip("-+− ") for number in numbers])
     decimals = _usual([number.decimals for number in numbers if number.tail == tail] or [0])
     return [_in_form(number, (head, tail, decimals)) for number in numbers]
+
+
+def _with_per_cent(number: Number) -> Number:
+    """Return a number whose per cent sign was read as the figures 96, which it looks like."""
+    if number.tail or not re.search(r"\d[.\d]*9[6b]$", number.text):
+        return number
+    return parse_number(f"{number.text[:-2]}%") or number
 
 
 def _usual(values: Sequence[Any]) -> Any:
@@ -192,6 +202,9 @@ def _in_form(number: Number, form: tuple[str, str, int]) -> Number:
         cut = figures[:-1].rstrip(".,")
         if number.decimals == decimals + 1 or (not decimals and figures[-1] in "0679"):
             return parse_number(f"{number.head}{cut}{tail}") or number
+    if not decimals and number.decimals and tail == number.tail:
+        # A wide gap was taken for a point.
+        return parse_number(f"{number.head}{figures.replace('.', '')}{tail}") or number
     plain = figures.replace(",", "")
     if decimals and plain.isdigit() and len(plain) > decimals:
         whole = f"{plain[:-decimals]}.{plain[-decimals:]}"
@@ -232,6 +245,7 @@ def _variants(figures: str) -> Iterator[str]:
     for cut in range(1, len(plain)):
         yield f"{plain[:cut]}.{plain[cut:]}"
     yield plain
+    yield from (figures[:-1], figures[:-2], figures[1:])
     for place, letter in enumerate(figures):
         if letter.isdigit():
             for other in _CONFUSED.get(letter, ""):

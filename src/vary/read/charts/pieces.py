@@ -16,7 +16,7 @@ _USUAL_TURNS = (30.0, 45.0, 60.0, -30.0, -45.0, -60.0)
 _OBLIQUE = (20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0)
 _SAME_COLOR = 44.0
 """Levels by which inks of one colour differ at most, whatever their grounds."""
-_SAME_INK = 0.88
+_SAME_INK = 0.95
 """Least cosine between the directions of two letters' colours."""
 
 
@@ -72,8 +72,26 @@ def find_pieces(canvas: Canvas, letters: Letters) -> list[Piece]:
         members = np.flatnonzero(angle == turn)
         frame = _frame(letters, members, float(turn))
         for group in _lines(letters, frame, members, canvas if turn == 0 else None):
-            pieces.append(make_piece(letters, members[group], float(turn)))
+            pieces += [
+                make_piece(letters, part, float(turn))
+                for part in _rows_of(letters, members[group], float(turn))
+            ]
     return [piece for piece in pieces if _may_be_text(piece, letters)]
+
+
+def _rows_of(letters: Letters, members: np.ndarray, turn: float) -> list[np.ndarray]:
+    """Return a line's letters, in two parts and more where blank rows show that it is several."""
+    frame = _frame(letters, members, turn)
+    order = np.argsort(frame.y0, kind="stable")
+    reach = np.maximum.accumulate(frame.y1[order])
+    blank = np.flatnonzero(frame.y0[order][1:] >= reach[:-1] + 0.5)
+    edges = [0, *(blank + 1).tolist(), len(order)]
+    heights = [
+        float(frame.y1[order[a:b]].max() - frame.y0[order[a:b]].min()) for a, b in pairwise(edges)
+    ]
+    if len(heights) < 2 or min(heights) < 0.55 * letters.em_px:
+        return [members]
+    return [members[order[a:b]] for a, b in pairwise(edges)]
 
 
 def make_piece(letters: Letters, members: np.ndarray, angle_deg: float) -> Piece:
@@ -134,7 +152,7 @@ def _angles(letters: Letters) -> np.ndarray:
         turn = _tilt(letters, members)
         if turn:
             tilted.append((members, turn))
-    for members, turn in _agreed(letters, tilted):
+    for members, turn in _agreed(letters, tilted, cluster):
         angle[members] = turn
     return angle
 
@@ -188,13 +206,13 @@ def _tilt(letters: Letters, members: np.ndarray) -> float:
 
     It is long in its own direction, as high as a line there, and clearly higher than that upright.
     """
-    if len(members) < 2:
-        return 0.0
-    parts = letters.parts
     upright = _frame(letters, members, 0)
     wide = float(upright.x1.max() - upright.x0.min())
     high = float(upright.y1.max() - upright.y0.min())
-    if high < 1.25 * letters.em_px or wide > 3 * high:
+    # Two figures on their side are hardly higher than one that stands.
+    short = len(members) >= 2 and wide <= 0.85 * letters.em_px and high >= 1.35 * wide
+    least = 0.95 if short else 1.25
+    if high < least * letters.em_px or wide > 3 * high:
         return 0.0
     angles = [90.0] if wide <= 1.45 * letters.em_px else []
     if min(wide, high) > 1.1 * letters.em_px:
@@ -204,14 +222,15 @@ def _tilt(letters: Letters, members: np.ndarray) -> float:
         frame = _frame(letters, members, turn)
         long = float(frame.x1.max() - frame.x0.min())
         across = float(frame.y1.max() - frame.y0.min())
-        is_line = across <= 1.75 * letters.em_px and long >= 1.4 * across
-        if is_line and across < min(found, 0.72 * high):
+        longer = 1.3 if short and turn == 90 else 1.4
+        is_line = across <= 1.75 * letters.em_px and long >= longer * across
+        if is_line and across < min(found, (0.78 if short else 0.72) * high):
             best, found = turn, across
     return best if abs(best) > 12 else 0.0
 
 
 def _agreed(
-    letters: Letters, tilted: Sequence[tuple[np.ndarray, float]]
+    letters: Letters, tilted: Sequence[tuple[np.ndarray, float]], cluster: np.ndarray
 ) -> list[tuple[np.ndarray, float]]:
     """Return what is turned: names of a row by one angle, with those that are short among them."""
     out: list[tuple[np.ndarray, float]] = []
@@ -226,12 +245,21 @@ def _agreed(
         usual = _row_turn(letters, row)
         everyone = np.concatenate([members for members, _ in row])
         low, high = parts.y0[everyone].min(), parts.y1[everyone].max()
-        left, right = parts.x0[everyone].min(), parts.x1[everyone].max()
-        pad = 4 * letters.em_px
         band = (middle_y >= low - 2) & (middle_y <= high + 0.3 * letters.em_px)
-        band &= (middle_x >= left - pad) & (middle_x <= right + pad)
+        band &= ~_stands_upright(letters, cluster)
         out.append((np.flatnonzero(band), usual))
     return out
+
+
+def _stands_upright(letters: Letters, cluster: np.ndarray) -> np.ndarray:
+    """Return (N,) bool: letters of clusters that are clearly lines of upright text."""
+    parts = letters.parts
+    count = int(cluster.max()) + 1
+    bounds = _bounds(_Frame(parts.x0, parts.y0, parts.x1, parts.y1), cluster)
+    high, wide = bounds.y1 - bounds.y0, bounds.x1 - bounds.x0
+    many = np.bincount(cluster, minlength=count) >= 3
+    flat = many & (high <= 1.15 * letters.em_px) & (wide >= 2.6 * high)
+    return flat[cluster]
 
 
 def _row_turn(letters: Letters, row: Sequence[tuple[np.ndarray, float]]) -> float:
@@ -361,7 +389,9 @@ def _link(
     tiny = lower < 0.45 * taller
     level = np.where(tiny, shared >= -0.15 * taller, shared >= 0.45 * lower)
     stacked = (space < 0) & tiny & (shared >= -0.3 * taller)
-    keep &= level | stacked
+    union = np.maximum(frame.y1[left], frame.y1[right]) - np.minimum(frame.y0[left], frame.y0[right])
+    fits = union <= np.maximum(1.3 * taller, 1.0 * em_px)
+    keep &= (level & (fits | ~tiny)) | (stacked & fits)
     keep &= _same_ink(direction, color, left, right)
     keep &= ground[left] == ground[right]
     left, right, space = left[keep], right[keep], space[keep]
