@@ -35,7 +35,7 @@ class PageLikeEngine:
         if index == 2:
             raise Reject("two")
         image = EncodedImage(png(10 + index), "0.png", 10 + index, 8)
-        meta = '{"document": "book"}' if index == 3 else "{}"
+        meta = '{"document": "book", "columns": 2, "body_pt": 11.4}' if index == 3 else "{}"
         text = "" if index == 1 else f"page {index}"
         return Sample("", (image,), "document", "en", "text", text, meta=meta)
 
@@ -214,6 +214,14 @@ def test_a_generated_set(generated, tmp_path):
     extract_pictures(generated, out)
     widths = [Image.open(out / page.image).width for page in pages]
     assert widths == [10, 11, 13]
+
+
+def test_a_generated_set_is_told_apart_by_its_meta(generated):
+    pages = load_pages(generated, ("columns", "body_pt"))
+    assert pages[0].groups == {"language": "en"}
+    assert pages[-1].groups == {"language": "en", "columns": "2", "body_pt": "11"}
+    with pytest.raises(InputError, match=r"--group-by colour: .*nor in the samples' meta"):
+        load_pages(generated, ("colour",))
 
 
 def test_pictures_are_written_once_and_mended(generated, tmp_path):

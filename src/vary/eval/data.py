@@ -36,6 +36,7 @@ class Page:
         document: what it is a page of; empty if that is not known.
         groups: name of a grouping -> group.
         reason: why it cannot be read, such as a missing picture.
+        meta: what else is known of it, that results may be told apart by.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Page:
     document: str = ""
     groups: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
 
 
 def load_pages(
@@ -58,13 +60,14 @@ def load_pages(
         data: a folder with pictures and a text of the same name for each, subfolders too; a file
             of Fox's pages (`en_page_ocr.json`, `cn_page_ocr.json`) or the folder that holds these;
             or a generated set (`vary data`).
-        group_by: keys of the folder's `META.json` by which results are told apart.
+        group_by: keys by which results are told apart: of the folder's `META.json`, or of the
+            `meta` of a generated set's samples; numbers that are not whole are rounded.
         suffixes: of the texts in a folder; the first that is there counts.
         form: the format that samples of a generated set must have.
 
     Raises:
         InputError: there is no such data, a picture has no text, two pages share an id, a generated
-            set is none of pages in this form, or a key of `group_by` is nowhere in `META.json`.
+            set is none of pages in this form, or no page has a key of `group_by`.
     """
     if data.is_file():
         pages = _fox_pages(data)
@@ -148,8 +151,9 @@ def _page_of(sample: Sample, form: str) -> Page:
             f"sample {sample.id}: has {len(paths)} pictures; a page has one: give a set of pages"
         )
     groups = {"language": sample.language} if sample.language else {}
-    document = str(json.loads(sample.meta).get("document", ""))
-    return Page(sample.id, paths[0], clean_text(sample.text), document, groups)
+    meta = json.loads(sample.meta)
+    document = str(meta.get("document", ""))
+    return Page(sample.id, paths[0], clean_text(sample.text), document, groups, meta=meta)
 
 
 def _picture_paths(sample: Sample) -> tuple[str, ...]:
@@ -281,14 +285,14 @@ def _with_meta(pages: list[Page], data: Path, group_by: tuple[str, ...]) -> list
     rows = [
         known.get(page.id)
         or (known.get(Path(page.id).name) if names[Path(page.id).name] == 1 else None)
-        or {}
+        or page.meta
         for page in pages
     ]
     absent = [key for key in group_by if not any(key in row for row in rows)]
     if absent:
         raise InputError(
-            f"--group-by {', '.join(absent)}: no such key in {file or folder / META_NAME}; it is a "
-            "list of objects with `id` and the keys to group by"
+            f"--group-by {', '.join(absent)}: no such key in {file or folder / META_NAME}, a list of "
+            "objects with `id` and the keys to group by, nor in the samples' meta"
         )
     return [
         replace(
@@ -297,11 +301,15 @@ def _with_meta(pages: list[Page], data: Path, group_by: tuple[str, ...]) -> list
             groups={
                 **page.groups,
                 **_language(row),
-                **{key: str(row[key]) for key in group_by if key in row},
+                **{key: _group_of(row[key]) for key in group_by if key in row},
             },
         )
         for page, row in zip(pages, rows, strict=True)
     ]
+
+
+def _group_of(value: Any) -> str:
+    return str(round(value)) if isinstance(value, float) else str(value)
 
 
 def _language(row: Mapping[str, Any]) -> dict[str, str]:
