@@ -291,8 +291,8 @@ def _with_meta(pages: list[Page], data: Path, group_by: tuple[str, ...]) -> list
     absent = [key for key in group_by if not any(key in row for row in rows)]
     if absent:
         raise InputError(
-            f"--group-by {', '.join(absent)}: no such key in {file or folder / META_NAME}, a list of "
-            "objects with `id` and the keys to group by, nor in the samples' meta"
+            f"--group-by {', '.join(absent)}: no such key in {file or folder / META_NAME}, a list "
+            "of objects with `id` and the keys to group by, nor in the samples' meta"
         )
     return [
         replace(
