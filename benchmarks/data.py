@@ -2,37 +2,40 @@
 
     python benchmarks/data.py --text-en FOLDER --text-zh FOLDER --pdf-en FOLDER --pdf-zh FOLDER \
         --tex-en FOLDER --tex-zh FOLDER --photos FOLDER --stories-en FILE [--only pages,pdf] \
-        [--seconds 20] [--json FILE]
+        [--warm-up 5] [--seconds 20] [--json FILE]
 
 Every recipe of recipes/data whose material is given, pages of 1024 px and lines: samples per second
-of one core, images encoded, in a process of its own after a warm-up. Seconds are those of the
-processor, of the process and all that it starts (TeX, Node, the workers that open PDFs), so that
-what else the machine does matters little. From these: core hours and gigabytes for the recipe's
-whole count. MiB is the peak of all these processes together, own what of it is not mapped from
-files such as fonts, at the end.
+of one core, images encoded, in a process of its own. `whole` counts all from the building of the
+engine on; `steady` leaves out the building and the warm-up, in which engines load fonts. Seconds
+are those of the processor, of the process and all that it starts (TeX, Node, the workers that open
+PDFs), so that what else the machine does matters little. From the steady rate: core hours and
+gigabytes for the recipe's whole count. MiB is the peak of all these processes together, own what
+of it is not mapped from files such as fonts, at the end. Then the share of a page's time that
+packing it as PNG takes.
 
-Then, by the clock: the pdf engine beside PyMuPDF's bare calls (`data_pdf.py`), charts beside a bare
+Last, by the clock: the pdf engine beside PyMuPDF's bare calls (`data_pdf.py`), charts beside a bare
 savefig (`data_charts.py`), and two workers beside one. These want an idle machine. Linux.
 """
 
 import argparse
 import json
 import multiprocessing
-import os
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from data_rates import Rate, Window, packing_share, rate
+
 from vary.data.degrade.engine import build_degraded
 from vary.data.degrade.presets import DegradeConfig
-from vary.data.engines.base import Engine, Reject, make_sample
+from vary.data.engines.base import Engine
 from vary.data.engines.page.engine import PageConfig, build_page_engine
+from vary.data.engines.page.features import PageFeatures
 from vary.data.engines.pdf.config import PdfConfig
 from vary.data.engines.pdf.engine import build_pdf_engine
 from vary.data.pool import Work, make_in_processes
@@ -70,47 +73,15 @@ LIMITS = {
     "charts-echarts-zh": 15.0,
 }
 LIMIT_TWO_WORKERS = 1.8
-HEADS = {"per s": 8, "asked": 6, "% ok": 4, "MiB": 6, "own": 6, "core h": 9, "GB": 8}
-
-
-@dataclass(frozen=True)
-class Rate:
-    """What an engine makes.
-
-    Attributes:
-        name: of the recipe, or what else was measured.
-        samples: that were made.
-        indices: that were tried.
-        cpu_s: of one core, for them.
-        bytes_per_sample: of pictures and target.
-        mib: peak memory of all processes together, mapped files such as fonts with it.
-        own_mib: at the end, without what is mapped from files.
-        count: of the recipe; 0: there is none.
-    """
-
-    name: str
-    samples: int
-    indices: int
-    cpu_s: float
-    bytes_per_sample: float
-    mib: float
-    own_mib: float
-    count: int = 0
-
-    @property
-    def per_second(self) -> float:
-        """Samples per second of one core."""
-        return self.samples / self.cpu_s
-
-    @property
-    def core_hours(self) -> float:
-        """For the recipe's whole count of indices."""
-        return self.count / self.indices * self.cpu_s / 3600
-
-    @property
-    def gigabytes(self) -> float:
-        """That the recipe's whole count takes."""
-        return self.count * self.samples / self.indices * self.bytes_per_sample / 1e9
+# How a kind of page is told, and its name.
+PAGE_KINDS = {
+    "page, 1024 px": "page",
+    "page, Markdown and features": "rich",
+    "page, degraded as paper": "paper",
+    "page, degraded as scan": "scan",
+    "line": "line",
+}
+HEADS = {"whole": 8, "steady": 8, "asked": 6, "% ok": 4, "MiB": 6, "own": 6, "core h": 9, "GB": 8}
 
 
 @dataclass(frozen=True)
@@ -130,37 +101,35 @@ class Comparison:
     asked: float
 
 
-def rate(build: Callable[[], Engine], name: str, seconds: float, count: int = 0) -> Rate:
-    """Return what an engine makes in some seconds, after half as many that do not count."""
-    engine = build()
-    index, _, _ = _make(engine, 0, seconds / 2)
-    start = _tree_cpu_s()
-    first = index
-    index, samples, size = _make(engine, first, seconds)
-    spent = _tree_cpu_s() - start
-    if not samples:
-        raise VaryError(f"{name}: no sample in {seconds} s; give other material")
-    mib = (_tree_mib("VmHWM"), _tree_mib("RssAnon"))
-    return Rate(name, samples, index - first, spent, size / samples, *mib, count)
-
-
-def recipe_rate(name: str, overrides: Sequence[str], seconds: float) -> Rate:
+def recipe_rate(name: str, overrides: Sequence[str], window: Window) -> Rate:
     """Return what a recipe of recipes/data makes in some seconds."""
     recipe = load_set_recipe(RECIPES / f"{name}.yaml", overrides)
-    return rate(recipe.engine_builder(), name, seconds, recipe.count)
+    return rate(recipe.engine_builder(), name, window, recipe.count)
 
 
-def page_rate(name: str, text: Path, seconds: float, language: str, kind: str) -> Rate:
-    """Return what the page engine makes of one kind: plain pages of 1024 px, degraded, or lines."""
-    if kind == "line":
-        config = PageConfig(text=text, language=language, kind="line")
-    else:
+def page_rate(name: str, text: Path, window: Window, language: str, kind: str) -> Rate:
+    """Return what the page engine makes of one of the `PAGE_KINDS`, or of lines."""
+    return rate(page_builder(text, language, kind), name, window)
+
+
+def page_builder(text: Path, language: str, kind: str) -> Callable[[], Engine]:
+    """Return what builds the engine of A4 pages of 1024 px, of one kind, or of lines."""
+    config = PageConfig(text=text, language=language, kind="line")
+    if kind != "line":
         dpi = (DPI_OF_1024, DPI_OF_1024)
         config = PageConfig(text=text, language=language, sizes=("a4",), dpi=dpi)
+    if kind == "rich":
+        features = PageFeatures(tables=0.2, footnotes=0.3, furniture=0.3)
+        config = replace(config, target="markdown", features=features)
     build = partial(build_page_engine, config)
     if kind in ("paper", "scan"):
-        return rate(partial(build_degraded, build, DegradeConfig(kind)), name, seconds)
-    return rate(build, name, seconds)
+        return partial(build_degraded, build, DegradeConfig(kind))
+    return build
+
+
+def page_packing(text: Path, language: str) -> float:
+    """Return the share of a plain page's time that packing it as PNG takes."""
+    return packing_share(page_builder(text, language, "page")())
 
 
 def set_rate(text: Path, workers: int, shards: int = 12, shard_size: int = 24) -> float:
@@ -179,63 +148,6 @@ def set_rate(text: Path, workers: int, shards: int = 12, shard_size: int = 24) -
     return (len(counted) - 1) * shard_size / (counted[-1] - counted[0])
 
 
-def _make(engine: Engine, first: int, seconds: float) -> tuple[int, int, int]:
-    """Make samples for so many seconds of the processor; return the next index, samples, bytes."""
-    index, samples, size = first, 0, 0
-    there = len(engine) if isinstance(engine, Sized) else sys.maxsize
-    end = _tree_cpu_s() + seconds
-    while _tree_cpu_s() < end:
-        for _ in range(4):
-            try:
-                sample = make_sample(engine, 1, index % there)
-            except Reject:
-                pass
-            else:
-                samples += 1
-                size += len(sample.text.encode()) + sum(len(i.bytes) for i in sample.images)
-            index += 1
-    return index, samples, size
-
-
-def _tree() -> list[int]:
-    """Return this process and all that it started and that still run (Linux)."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has ended
-        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found = [os.getpid()]
-    for process in found:
-        found += children.get(process, [])
-    return found
-
-
-def _tree_cpu_s() -> float:
-    """Return the processor seconds of the tree, those of ended and awaited children included."""
-    ticks = 0
-    for process in _tree():
-        try:
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _tree_mib(kind: str) -> float:
-    """Return the sum over the tree of a value of /proc/PID/status."""
-    kib = 0
-    for process in _tree():
-        try:
-            lines = Path(f"/proc/{process}/status").read_text().splitlines()
-        except OSError:
-            continue
-        kib += next((int(line.split()[1]) for line in lines if line.startswith(kind)), 0)
-    return kib / 1024
-
-
 def _recipes(given: argparse.Namespace) -> dict[str, list[str]]:
     """Return the recipes that have all of their material, with their overrides."""
     overrides: dict[str, list[str]] = {}
@@ -252,19 +164,17 @@ def _recipes(given: argparse.Namespace) -> dict[str, list[str]]:
 
 
 def _jobs(given: argparse.Namespace) -> dict[str, Callable[[], Rate]]:
+    window = Window(given.warm_up, given.seconds)
     jobs: dict[str, Callable[[], Rate]] = {}
     for language in ("en", "zh"):
         text = getattr(given, f"text_{language}")
         if text is None:
             continue
-        kinds = {"page, 1024 px": "page", "line": "line"}
-        if language == "en":
-            kinds |= {"page, 1024 px, degraded as paper": "paper", "as scan": "scan"}
-        for told, kind in kinds.items():
+        for told, kind in PAGE_KINDS.items():
             name = f"{told}, {language}"
-            jobs[name] = partial(page_rate, name, text, given.seconds, language, kind)
+            jobs[name] = partial(page_rate, name, text, window, language, kind)
     for name, overrides in _recipes(given).items():
-        jobs[name] = partial(recipe_rate, name, overrides, given.seconds)
+        jobs[name] = partial(recipe_rate, name, overrides, window)
     return jobs
 
 
@@ -324,19 +234,13 @@ def _told(found: Rate) -> str:
     cost = f"{found.core_hours:9,.0f} {found.gigabytes:8,.0f}" if found.count else f"{'':18}"
     made = f"{100 * found.samples / found.indices:4.0f}"
     mib = f"{found.mib:6.0f} {found.own_mib:6.0f}"
-    return f"{found.name:35} {found.per_second:8.1f} {asked:>6} {made} {mib} {cost}"
+    speeds = f"{found.whole:8.1f} {found.steady:8.1f}"
+    return f"{found.name:35} {speeds} {asked:>6} {made} {mib} {cost}"
 
 
-def main() -> None:
-    """Measure what there is material for, and print it."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    for argument in MATERIAL:
-        parser.add_argument(f"--{argument.replace('_', '-')}", type=Path)
-    parser.add_argument("--only", default="", help="beginnings of names, with commas between")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of the processor, for each")
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    only = tuple(given.only.split(","))
+def _rates(given: argparse.Namespace, only: tuple[str, ...]) -> list[Rate]:
+    """Measure and print all rates."""
+    print(f"whole: from the start; steady: after {given.warm_up:g} s; both per second of one core")
     print(" " * 35, *(f"{head:>{width}}" for head, width in HEADS.items()))
     rates = []
     for name, job in _jobs(given).items():
@@ -348,6 +252,23 @@ def main() -> None:
             print(f"{name}: {error}", flush=True)
             continue
         print(_told(rates[-1]), flush=True)
+    return rates
+
+
+def _packing(given: argparse.Namespace, only: tuple[str, ...]) -> dict[str, float]:
+    """Measure and print how much of a page's time its packing takes."""
+    shares = {}
+    for language in ("en", "zh"):
+        text = getattr(given, f"text_{language}")
+        name = f"packing of a page, {language}"
+        if text is not None and name.startswith(only):
+            shares[name] = _alone(partial(page_packing, text, language))
+            print(f"{name}: {100 * shares[name]:.0f} % of its time", flush=True)
+    return shares
+
+
+def _compared(given: argparse.Namespace, only: tuple[str, ...]) -> list[Comparison]:
+    """Measure and print all comparisons."""
     print(f"\n{'':36}{'ours':>8} {'theirs':>8} {'ratio':>6} {'asked':>6}")
     comparisons = []
     for name, compare in _comparisons(given).items():
@@ -356,10 +277,30 @@ def main() -> None:
             comparisons.append(found)
             ratio = f"{found.ours / found.theirs:6.2f} {found.asked:6.2f}"
             print(f"{found.name:36}{found.ours:8.1f} {found.theirs:8.1f} {ratio}", flush=True)
+    return comparisons
+
+
+def main() -> None:
+    """Measure what there is material for, and print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    for argument in MATERIAL:
+        parser.add_argument(f"--{argument.replace('_', '-')}", type=Path)
+    parser.add_argument("--only", default="", help="beginnings of names, with commas between")
+    parser.add_argument("--warm-up", type=float, default=5.0, help="seconds of the processor")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the processor, after that")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    only = tuple(given.only.split(","))
+    rates = _rates(given, only)
+    shares = _packing(given, only)
+    comparisons = _compared(given, only)
     if given.json is not None:
-        told = {"rates": rates, "comparisons": comparisons}
-        whole = {key: [asdict(found) for found in values] for key, values in told.items()}
-        given.json.write_text(json.dumps(whole, indent=1) + "\n")
+        told = {
+            "rates": [asdict(found) for found in rates],
+            "packing": shares,
+            "comparisons": [asdict(found) for found in comparisons],
+        }
+        given.json.write_text(json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":
