@@ -62,3 +62,10 @@ def test_counts(model):
     assert parameter_counts(model) == {"trained": 3, "frozen": 2 * 3 + 3 + 3 * 2}
     assert is_fixed(model["encoder"]) and not is_fixed(model)
     assert not is_fixed(nn.ReLU())
+
+
+def test_a_kind_head_is_fitted_apart(model):
+    model.encoder.kind_head = nn.Linear(2, 2)
+    freeze(model, ())
+    assert not any(p.requires_grad for p in model.encoder.kind_head.parameters())
+    assert model.head.weight.requires_grad

@@ -16,6 +16,8 @@ FROZEN_BY_OBJECTIVE: dict[str, tuple[str, ...]] = {
     "text": ("vocabularies.*", "!*.net_2.*", "!*.net_3.*"),
     "both": (),
 }
+# No objective trains it: it is fitted by itself (`scripts/fit_kinds.py`).
+_FITTED_APART = "*.kind_head.*"
 
 
 def frozen_patterns(stage: StageRecipe) -> tuple[str, ...]:
@@ -43,7 +45,8 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
                 f"{', '.join(tops)}"
             )
     for name, parameter in model.named_parameters():
-        parameter.requires_grad = not is_frozen(name, patterns)
+        apart = fnmatchcase(name, _FITTED_APART)
+        parameter.requires_grad = not apart and not is_frozen(name, patterns)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise VaryError(f"frozen: {', '.join(patterns)} leave nothing to train")
 
