@@ -214,8 +214,15 @@ def _with_second_lines(
         return list(row)
     size = float(np.median([text.size_px for text in row]))
     names = [[text] for text in sorted(row, key=lambda text: text.x)]
+    step = min(np.diff([lines[0].x for lines in names]), default=1e9)
     members = {id(text) for text in row}
-    rest = [text for text in texts if id(text) not in members and not text.angle_deg]
+    rest = [
+        text
+        for text in texts
+        if id(text) not in members
+        and not text.angle_deg
+        and text.box[2] - text.box[0] <= 1.1 * step
+    ]
     is_busy = True
     while is_busy:
         is_busy = False

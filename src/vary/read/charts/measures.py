@@ -98,5 +98,37 @@ def _scale(
         agree = int((off <= 0.03 * np.abs(values) + 1.5 * abs(slope)).sum())
         if agree > best[0]:
             best = (agree, (slope, offset))
-    enough = max(3, 0.5 * len(pairs))
+    by_axis = any(best[1] == (axis.slope, axis.offset) for axis in axes)
+    enough = max(2, 0.25 * len(pairs)) if by_axis else max(3, 0.5 * len(pairs))
     return best[1] if best[0] >= enough else None
+
+
+def with_points(cells: Sequence[Cell], axis: ValueAxis) -> list[Cell]:
+    """Return the cells of a line with the values mended that cannot stand where they are written.
+
+    A value is written right above its point or right below it. One that agrees with neither is
+    what it may have been mistaken for, if that agrees; else it stays as it was read.
+    """
+    out = []
+    for cell in cells:
+        _, y0, _, y1 = cell.box
+        gap = 0.5 * cell.size_px
+        shown = (axis.value(y0 - gap), axis.value(y1 + gap))
+        room = abs(axis.slope) * max(6.0, 0.75 * cell.size_px)
+        off = min(abs(cell.number.value - value) for value in shown)
+        if off <= 1.5 * room or min(map(abs, shown)) < 1e-9:
+            out.append(cell)
+            continue
+        found = [mended_by(cell.number, value, room / max(abs(value), 1e-9)) for value in shown]
+        figures = [number for number in found if _is_alike(number.text, cell.number.text)]
+        number = figures[0] if figures else cell.number
+        out.append(replace(cell, number=number, confidence=0.7 * cell.confidence))
+    return out
+
+
+def _is_alike(one: str, other: str) -> bool:
+    """Return whether two numbers differ in a figure or their points alone."""
+    a, b = (text.replace(".", "").replace(",", "") for text in (one, other))
+    if len(a) != len(b):
+        return abs(len(a) - len(b)) == 1 and (a in b or b in a)
+    return sum(x != y for x, y in zip(a, b, strict=True)) <= 1

@@ -8,7 +8,7 @@ from typing import Any
 
 FIGURES = "0123456789.,%-+−$€£¥ "
 """What the text of a number is made of, units aside."""
-_LIKE_FIGURES = set("OoQDlIi|[]SsZzBbgqyGJT〇一十LřşŻ‘’“”/\\") | set(FIGURES)
+_LIKE_FIGURES = set("。，．OoQDlIi|[]SsZzBbgqyGJT〇一十LřşŻ‘’“”/\\") | set(FIGURES)
 _UNIT = re.compile(r"(?:[A-Za-z]{1,3}|[\u4e00-\u9fff]{1,2})$")
 _LOOKALIKES = str.maketrans(
     {"O": "0", "o": "0", "〇": "0", "l": "1", "I": "1", "|": "1", "−": "-", "–": "-", "—": "-", "一": "-", "＝": "-",
@@ -147,6 +147,14 @@ def mend_name(text: str) -> str:
     return re.sub(r"(?<=\d)l(?=\d)|(?<=\d)I(?=\d)", "1", out)
 
 
+def mend_names(names: Sequence[str]) -> list[str]:
+    """Return the names of one chart, mended; a range ends in a per cent sign where others do."""
+    told = [mend_name(name) for name in names]
+    if not any(re.search(r"\d-\d+%$", name) for name in told):
+        return told
+    return [re.sub(r"(?<=\d)(-\d+?)(?:9|96|0/0)$", r"\1%", name) for name in told]
+
+
 def is_progression(values: Sequence[float], places: Sequence[float], slack_px: float) -> bool:
     """Return whether values lie on a straight line over their places, within some pixels."""
     if len(values) < 3 or values[0] == values[-1] or places[0] == places[-1]:
@@ -202,9 +210,6 @@ def _in_form(number: Number, form: tuple[str, str, int]) -> Number:
         cut = figures[:-1].rstrip(".,")
         if number.decimals == decimals + 1 or (not decimals and figures[-1] in "0679"):
             return parse_number(f"{number.head}{cut}{tail}") or number
-    if not decimals and number.decimals and tail == number.tail:
-        # A wide gap was taken for a point.
-        return parse_number(f"{number.head}{figures.replace('.', '')}{tail}") or number
     plain = figures.replace(",", "")
     if decimals and plain.isdigit() and len(plain) > decimals:
         whole = f"{plain[:-decimals]}.{plain[-decimals:]}"

@@ -16,7 +16,7 @@ from vary.read.charts.texts import Reading, Text, as_text
 MOST_PIECES = 400
 """A picture with more pieces than that is no chart, but a page of text or a photograph."""
 _LARGEST_PX = 2000
-_LEAST_CONFIDENCE = 0.3
+_LEAST_CONFIDENCE = 0.15
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 from vary.read.charts.axes import Names, ValueAxis, find_names, find_value_axes
 from vary.read.charts.legend import Entry, find_legend
 from vary.read.charts.marks import find_bars, is_horizontal
-from vary.read.charts.measures import with_measures
-from vary.read.charts.numbers import mend_name
+from vary.read.charts.measures import with_measures, with_points
+from vary.read.charts.numbers import mend_names
 from vary.read.charts.pie import Pie, find_pie, in_one_form_of, read_slices
 from vary.read.charts.surfaces import Canvas
 from vary.read.charts.texts import Text, join_units, joined
@@ -63,11 +63,13 @@ def _pie_table(canvas: Canvas, pie: Pie, texts: Sequence[Text]) -> Table:
     data: dict[str, str] = {}
     sureness: list[float] = []
     missing = 0
+    said = iter(mend_names([part.name.text for part in slices if part.name is not None]))
     for part in slices:
-        if part.name is None or part.value is None:
+        name = "" if part.name is None else next(said)
+        if not name or part.value is None:
             missing += 1
             continue
-        data[_free_name(mend_name(part.name.text), data)] = part.value.text
+        data[_free_name(name, data)] = part.value.text
         sureness.append(part.confidence)
     rest = [text for text in texts if id(text) not in used]
     outside = [text for text in rest if pie.distance_of(text.x, text.y) > 1]
@@ -98,6 +100,8 @@ def _axes_table(canvas: Canvas, texts: Sequence[Text]) -> Table:
     ticks_say = [tick.number for axis in axes[:1] for tick in axis.ticks if tick.number]
     cells = in_one_form(cells, ticks_say)
     cells = with_measures(cells, names, bars, axes, horizontal=horizontal)
+    if not bars and axes:
+        cells = with_points(cells, axes[0])
     data = _nested(cells, names, entries)
     kind = "bar-horizontal" if horizontal else "upright"
     return Table(title, data, _mean([cell.confidence for cell in cells]), "", kind)
@@ -152,8 +156,8 @@ def _nested(
     for cell in cells:
         series.setdefault(cell.series, {})[cell.name] = cell.number.text
     said: list[str] = []
-    for text in names.texts:
-        said.append(_free_name(mend_name(text.text), said))
+    for name in mend_names([text.text for text in names.texts]):
+        said.append(_free_name(name, said))
     flat = {
         number: {said[name]: values[name] for name in sorted(values)}
         for number, values in sorted(series.items())

@@ -10,6 +10,7 @@ from vary.read.charts.legend import Entry, color_distance, nearest_entry
 from vary.read.charts.numbers import Number, agreed
 from vary.read.charts.surfaces import Canvas
 from vary.read.charts.texts import Text
+from vary.read.cutting.layout import Box
 
 _REACH_EM = 2.2
 
@@ -23,12 +24,16 @@ class Cell:
         name: number of its category.
         number: the value, as it is shown.
         confidence: 0 to 1.
+        box: where the value is written.
+        size_px: of its letters.
     """
 
     series: int
     name: int
     number: Number
     confidence: float
+    box: Box = (0, 0, 0, 0)
+    size_px: float = 12.0
 
 
 def in_one_form(cells: Sequence[Cell], ticks: Sequence[Number] = ()) -> list[Cell]:
@@ -68,7 +73,9 @@ def written_values(
     for slot, found in slots.items():
         for series, text in _by_series(canvas, found, entries, horizontal):
             if text.number is not None:
-                cells.append(Cell(series, slot, text.number, text.confidence))
+                cells.append(
+                    Cell(series, slot, text.number, text.confidence, text.box, text.size_px)
+                )
     return cells
 
 
