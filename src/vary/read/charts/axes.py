@@ -156,9 +156,13 @@ def _name_row(texts: Sequence[Text], base: float | None) -> Names | None:
     main_rows = sorted(rows, key=_row_rank)
     best = main_rows[-1]
     # Values of like height make rows too, which stand above the names.
-    large = [row for row in rows if _evenness(row) >= _evenness(best) - 0.2 and len(row) >= 0.7 * len(best)]
+    large = [
+        row
+        for row in rows
+        if _evenness(row) >= _evenness(best) - 0.2 and len(row) >= 0.7 * len(best)
+    ]
     lowest = max(large, key=lambda row: float(np.median([text.box[1] for text in row])))
-    main = _with_second_lines(lowest, rows, texts)
+    main = _with_second_lines(lowest, texts)
     main.sort(key=lambda text: text.anchor_x)
     return Names(tuple(main), tuple(text.anchor_x for text in main))
 
@@ -187,9 +191,7 @@ def _rows(texts: Sequence[Text]) -> list[Turned]:
         row = [
             other
             for other in texts
-            if id(other) not in used
-            and other.angle_deg == text.angle_deg
-            and _level(text, other)
+            if id(other) not in used and other.angle_deg == text.angle_deg and _level(text, other)
         ]
         if len(row) >= 2:
             used.update(map(id, row))
@@ -206,9 +208,7 @@ def _level(one: Text, other: Text) -> bool:
     return abs(one.y - other.y) <= slack and lower > 0
 
 
-def _with_second_lines(
-    row: Sequence[Text], rows: Sequence[Turned], texts: Sequence[Text]
-) -> list[Text]:
+def _with_second_lines(row: Sequence[Text], texts: Sequence[Text]) -> list[Text]:
     """Return the names of a row, with the lines above and below that belong to them."""
     if row[0].angle_deg:
         return list(row)

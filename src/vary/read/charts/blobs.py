@@ -73,7 +73,7 @@ def _usual_em(parts: Components) -> float:
 
 
 def _edges(canvas: Canvas) -> np.ndarray:
-    """Return (H, W) bool: the blurred pixels where two surfaces meet, of a colour between theirs."""
+    """Return (H, W) bool: the blurred pixels where two surfaces meet, between their colours."""
     ground = canvas.ground
     out = np.zeros(ground.shape, bool)
     rows, columns = np.nonzero(canvas.ink)

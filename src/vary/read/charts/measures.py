@@ -48,9 +48,7 @@ def with_measures(
     return out
 
 
-def _ends(
-    names: Names, bars: Sequence[Bar], horizontal: bool
-) -> tuple[float, dict[int, float]]:
+def _ends(names: Names, bars: Sequence[Bar], horizontal: bool) -> tuple[float, dict[int, float]]:
     """Return where bars begin, and where the bar of each name ends; names with one bar alone."""
     low, high = (0, 2) if horizontal else (1, 3)
     across = 1 if horizontal else 0

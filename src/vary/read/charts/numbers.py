@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 FIGURES = "0123456789.,%-+−$€£¥ "
@@ -11,8 +10,28 @@ FIGURES = "0123456789.,%-+−$€£¥ "
 _LIKE_FIGURES = set("。，．OoQDlIi|[]SsZzBbgqyGJT〇一十LřşŻ‘’“”/\\") | set(FIGURES)
 _UNIT = re.compile(r"(?:[A-Za-z]{1,3}|[\u4e00-\u9fff]{1,2})$")
 _LOOKALIKES = str.maketrans(
-    {"O": "0", "o": "0", "〇": "0", "l": "1", "I": "1", "|": "1", "−": "-", "–": "-", "—": "-", "一": "-", "＝": "-",
-     "，": ",", "．": ".", "。": ".", "％": "%", "：": ":", "￥": "¥", "半": "¥", "羊": "¥", "·": "."}
+    {
+        "O": "0",
+        "o": "0",
+        "〇": "0",
+        "l": "1",
+        "I": "1",
+        "|": "1",
+        "−": "-",
+        "–": "-",
+        "—": "-",
+        "一": "-",
+        "＝": "-",
+        "，": ",",
+        "．": ".",
+        "。": ".",
+        "％": "%",
+        "：": ":",
+        "￥": "¥",
+        "半": "¥",
+        "羊": "¥",
+        "·": ".",
+    }
 )
 _PREFIX = r"(?:US\$|HK\$|NT\$|R\$|RMB|[$€£¥₩₹])"
 _SUFFIX = (
@@ -153,19 +172,6 @@ def mend_names(names: Sequence[str]) -> list[str]:
     if not any(re.search(r"\d-\d+%$", name) for name in told):
         return told
     return [re.sub(r"(?<=\d)(-\d+?)(?:9|96|0/0)$", r"\1%", name) for name in told]
-
-
-def is_progression(values: Sequence[float], places: Sequence[float], slack_px: float) -> bool:
-    """Return whether values lie on a straight line over their places, within some pixels."""
-    if len(values) < 3 or values[0] == values[-1] or places[0] == places[-1]:
-        return False
-    slope = (values[-1] - values[0]) / (places[-1] - places[0])
-    if not slope or any(a == b for a, b in pairwise(values)):
-        return False
-    return all(
-        abs(values[0] + slope * (place - places[0]) - value) <= slack_px * abs(slope)
-        for value, place in zip(values, places, strict=True)
-    )
 
 
 def agreed(numbers: Sequence[Number], ticks: Sequence[Number] = ()) -> list[Number]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -123,9 +123,7 @@ def _round_figure(canvas: Canvas, marks: np.ndarray) -> Pie | None:
     return Pie(tuple(sectors), x, y, radius)
 
 
-def _is_clear_around(
-    canvas: Canvas, circle: tuple[float, float, float], marks: np.ndarray
-) -> bool:
+def _is_clear_around(canvas: Canvas, circle: tuple[float, float, float], marks: np.ndarray) -> bool:
     """Return whether the corners of the figure's box are free of marks."""
     x, y, radius = circle
     hits = []
@@ -200,9 +198,8 @@ def read_slices(
     """Return what is told of each sector, clockwise, and the ids of the texts that tell it."""
     legend = {id(entry.text) for entry in entries}
     used = set(legend)
-    values: dict[int, Number] = {}
-    sureness: dict[int, float] = {}
-    names: dict[int, Text] = {}
+    told = _Told()
+    values, sureness, names = told.values, told.sureness, told.names
     surfaces = {sector.surface: number for number, sector in enumerate(pie.sectors)}
     outside: list[Text] = []
     for text in texts:
@@ -225,7 +222,7 @@ def read_slices(
         number = _by_color(pie, entry)
         if number is not None:
             names[number] = entry.text
-    _read_around(pie, outside, names, values, sureness, used)
+    used |= _read_around(pie, outside, told)
     slices = [
         Slice(
             names.get(number),
@@ -266,39 +263,40 @@ def _apart(one: float, other: float) -> float:
     return min(gap, _TWO_PI - gap)
 
 
-def _read_around(
-    pie: Pie,
-    outside: Sequence[Text],
-    names: dict[int, Text],
-    values: dict[int, Number],
-    sureness: dict[int, float],
-    used: set[int],
-) -> None:
-    """Give names and values around the pie to its sectors, in place."""
+@dataclass
+class _Told:
+    """What is known of the sectors so far, by their numbers."""
+
+    names: dict[int, Text] = field(default_factory=dict)
+    values: dict[int, Number] = field(default_factory=dict)
+    sureness: dict[int, float] = field(default_factory=dict)
+
+
+def _read_around(pie: Pie, outside: Sequence[Text], told: _Told) -> set[int]:
+    """Give names and values around the pie to its sectors, in place; return the texts' ids."""
     blocks = [(joined(lines), lines) for lines in _blocks(outside)]
-    told: list[tuple[Text, list[Text]]] = []
-    for block, lines in blocks:
-        told.append((block, lines))
-    if not told:
-        return
-    free = [n for n in range(len(pie.sectors)) if n not in names or n not in values]
-    for (block, lines), number in _matched(pie, told, free):
+    used: set[int] = set()
+    if not blocks:
+        return used
+    sectors = range(len(pie.sectors))
+    free = [n for n in sectors if n not in told.names or n not in told.values]
+    for (block, lines), number in _matched(pie, blocks, free):
         both = split_name(block.text)
-        if block.number is not None and number in names:
-            values[number], sureness[number] = block.number, block.confidence
-        elif number not in values and both is not None:
-            names.setdefault(number, _renamed(block, both[0]))
-            values[number], sureness[number] = both[1], block.confidence
-        elif number not in names:
-            names[number] = block
+        if block.number is not None and number in told.names:
+            told.values[number], told.sureness[number] = block.number, block.confidence
+        elif number not in told.values and both is not None:
+            told.names.setdefault(number, _renamed(block, both[0]))
+            told.values[number], told.sureness[number] = both[1], block.confidence
+        elif number not in told.names:
+            told.names[number] = block
         else:
             continue
         used.update(id(line) for line in lines)
+    return used
 
 
 def _renamed(text: Text, name: str) -> Text:
-    return Text(name, text.box, text.confidence, text.angle_deg, text.ground, text.color,
-                text.size_px)
+    return replace(text, text=name, figures="")
 
 
 def _matched(
@@ -345,7 +343,7 @@ def _in_order(
 
 def _toward(pie: Pie, text: Text) -> tuple[float, float]:
     """Return the point of a text that is near the pie: names begin there."""
-    x0, y0, x1, y1 = text.box
+    x0, _, x1, _ = text.box
     reach = min(x1 - x0, 1.2 * text.size_px)
     if x0 > pie.x:
         return x0 + reach / 2, text.y

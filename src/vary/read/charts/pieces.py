@@ -263,7 +263,7 @@ def _stands_upright(letters: Letters, cluster: np.ndarray) -> np.ndarray:
 
 
 def _row_turn(letters: Letters, row: Sequence[tuple[np.ndarray, float]]) -> float:
-    """Return the angle of a row's names: a usual one, unless they are clearly flatter at another."""
+    """Return the angle of a row's names: a usual one, unless another is clearly flatter."""
     lengths = [len(members) for members, _ in row]
     own = float(np.average([turn for _, turn in row], weights=lengths))
 
@@ -329,14 +329,14 @@ def _lines(
     direction = letters.direction[members]
     ground = letters.tone[members]
     color = letters.color[members]
-    word = _link(frame, (direction, color), ground, 0.34, letters.em_px, None)
+    word = _link(frame, (direction, color, ground), 0.34, letters.em_px, None)
     for gap in (0.62, 0.8):
         bounds = _bounds(frame, word)
         tone = np.stack([direction[word == w].mean(0) for w in range(int(word.max()) + 1)])
         tone /= np.maximum(np.linalg.norm(tone, axis=1, keepdims=True), 1e-6)
         shade = np.stack([color[word == w].mean(0) for w in range(len(tone))])
         base = np.array([np.bincount(ground[word == w]).argmax() for w in range(len(tone))])
-        joined = _link(bounds, (tone, shade), base, gap, letters.em_px, canvas)
+        joined = _link(bounds, (tone, shade, base), gap, letters.em_px, canvas)
         word = joined[word]
     return [np.flatnonzero(word == number) for number in range(int(word.max()) + 1)]
 
@@ -353,8 +353,7 @@ def _bounds(frame: _Frame, group: np.ndarray) -> _Frame:
 
 def _link(
     frame: _Frame,
-    ink: tuple[np.ndarray, np.ndarray],
-    ground: np.ndarray,
+    ink: tuple[np.ndarray, np.ndarray, np.ndarray],
     gap: float,
     em_px: float,
     canvas: Canvas | None,
@@ -363,13 +362,12 @@ def _link(
 
     Args:
         frame: the boxes.
-        ink: direction and colour of each.
-        ground: tone that each stands on.
+        ink: direction and colour of each, and the tone that it stands on.
         gap: see above.
         em_px: usual size of letters.
         canvas: to look whether something stands between; None where nothing can.
     """
-    direction, color = ink
+    direction, color, ground = ink
     height = np.maximum(frame.height, 1)
     reach = gap * np.clip(height, 0.55 * em_px, 2.2 * em_px)
     wide = _Frame(frame.x0 - reach, frame.y0, frame.x1 + reach, frame.y1)
@@ -389,7 +387,9 @@ def _link(
     tiny = lower < 0.45 * taller
     level = np.where(tiny, shared >= -0.15 * taller, shared >= 0.45 * lower)
     stacked = (space < 0) & tiny & (shared >= -0.3 * taller)
-    union = np.maximum(frame.y1[left], frame.y1[right]) - np.minimum(frame.y0[left], frame.y0[right])
+    union = np.maximum(frame.y1[left], frame.y1[right]) - np.minimum(
+        frame.y0[left], frame.y0[right]
+    )
     fits = union <= np.maximum(1.3 * taller, 1.0 * em_px)
     keep &= (level & (fits | ~tiny)) | (stacked & fits)
     keep &= _same_ink(direction, color, left, right)
@@ -466,8 +466,7 @@ def split_at_slots(
         center = (letters.parts.x0[piece.letters] + letters.parts.x1[piece.letters]) / 2
         group = np.searchsorted(where, center)
         out += [
-            make_piece(letters, piece.letters[group == number], 0.0)
-            for number in np.unique(group)
+            make_piece(letters, piece.letters[group == number], 0.0) for number in np.unique(group)
         ]
     return out
 

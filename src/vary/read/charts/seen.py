@@ -37,9 +37,7 @@ class SeenChart:
 
     def texts(self, found: Sequence[Reading]) -> list[Text]:
         """Return what was read on the pieces, without what is no text."""
-        texts = [
-            as_text(piece, reading) for piece, reading in zip(self.pieces, found, strict=True)
-        ]
+        texts = [as_text(piece, reading) for piece, reading in zip(self.pieces, found, strict=True)]
         return [text for text in texts if text.text and text.confidence >= _LEAST_CONFIDENCE]
 
 

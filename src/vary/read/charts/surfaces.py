@@ -31,7 +31,7 @@ class Canvas:
         areas: (N,) pixels of the surfaces.
         is_surface: (H, W) bool, False for what stands on them.
         contrast: (H, W, 3) float32, a pixel's colour less that of its ground.
-        tones: (N,) for each surface the first of about the same colour: the cells of a grid share it.
+        tones: (N,) for each surface the first of about its colour, which a grid's cells share.
     """
 
     rgb: np.ndarray

@@ -107,9 +107,7 @@ def _axes_table(canvas: Canvas, texts: Sequence[Text]) -> Table:
     return Table(title, data, _mean([cell.confidence for cell in cells]), "", kind)
 
 
-def _orientation(
-    texts: Sequence[Text], by_bars: bool | None
-) -> tuple[bool, list[ValueAxis]]:
+def _orientation(texts: Sequence[Text], by_bars: bool | None) -> tuple[bool, list[ValueAxis]]:
     """Return whether the values run to the side, and the value axes."""
     upright = find_value_axes(texts, horizontal=False)
     if by_bars is not None:
@@ -148,9 +146,7 @@ def _is_within(text: Text, boxes: Sequence[tuple[int, int, int, int]]) -> bool:
     )
 
 
-def _nested(
-    cells: Sequence[Cell], names: Names, entries: Sequence[Entry]
-) -> dict[str, Any]:
+def _nested(cells: Sequence[Cell], names: Names, entries: Sequence[Entry]) -> dict[str, Any]:
     """Return name -> value, or series -> name -> value where there are several series."""
     series: dict[int, dict[int, str]] = {}
     for cell in cells:
@@ -193,7 +189,8 @@ def find_title(canvas: Canvas, texts: Sequence[Text]) -> str:
     lines = [
         text
         for text in _whole_lines([text for text in texts if not text.angle_deg])
-        if len(text.text) >= 2 and text.text.casefold().split(":")[0].split("：")[0] not in _NOTES
+        if len(text.text) >= 2
+        and text.text.casefold().split(":")[0].split("：")[0] not in _NOTES
         and (text.y < 0.3 * height or text.y > 0.7 * height)
     ]
     if not lines:

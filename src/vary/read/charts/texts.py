@@ -93,7 +93,7 @@ def as_text(piece: Piece, reading: Reading) -> Text:
 def em_of(text: str, height_px: float) -> float:
     """Return the em size of a line from the height of its ink."""
     letters = [letter for letter in text if not letter.isspace()]
-    if any("\u3000" < letter for letter in letters):
+    if any(letter > "\u3000" for letter in letters):
         return height_px / 0.92
     tall = any(letter.isupper() or letter.isdigit() or letter in "bdfhkl" for letter in letters)
     deep = any(letter in _DEEP for letter in letters)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vary.read.charts.axes import Names
-from vary.read.charts.legend import Entry, color_distance, nearest_entry
+from vary.read.charts.legend import Entry, nearest_entry
 from vary.read.charts.numbers import Number, agreed
 from vary.read.charts.surfaces import Canvas
 from vary.read.charts.texts import Text
@@ -107,9 +107,7 @@ def _by_series(
     return list(out.items())
 
 
-def series_of(
-    canvas: Canvas, text: Text, entries: Sequence[Entry], horizontal: bool
-) -> int | None:
+def series_of(canvas: Canvas, text: Text, entries: Sequence[Entry], horizontal: bool) -> int | None:
     """Return the series that a value belongs to: that of the mark it stands on, or nearest to."""
     ground = canvas.colors[text.ground] if text.ground >= 0 else None
     if ground is not None and text.ground != canvas.paper:
@@ -152,6 +150,3 @@ def _nearest_mark(
         if best is not None:
             return best[0]
     return None
-
-
-__all__ = ["Cell", "color_distance", "series_of", "written_values"]

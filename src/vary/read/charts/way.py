@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,10 +64,8 @@ class Charts:
         figures = [""] * len(pieces)
         if draft is not None:
             for only, members in _by_figures(found).items():
-                told = self._in_batches(
-                    [pieces[index] for index in members],
-                    lambda strips, only=only: draft(strips, only=only),
-                )
+                numbers = [pieces[index] for index in members]
+                told = self._in_batches(numbers, partial(draft, only=only))
                 for index, number in zip(members, told, strict=True):
                     figures[index] = number.text
         return [
@@ -88,10 +87,9 @@ class Charts:
             by_index.update(zip(batch.tolist(), answers, strict=True))
         return [by_index[index] for index in range(len(strips))]
 
-    def result(
-        self, head: dict[str, Any], page: PreparedChart, found: Sequence[Reading]
-    ) -> PageResult:
+    def result(self, head: dict[str, Any], page: Prepared, found: Sequence[Reading]) -> PageResult:
         """Return the page's result: the dict, or why there is none."""
+        assert isinstance(page, PreparedChart)
         assert page.seen is not None
         if not page.pieces:
             return PageResult(**head, size=page.size, status="blank", reason="no text found")
