@@ -10,6 +10,8 @@ from vary.read.cutting.layout import Box
 from vary.read.cutting.raster import Components
 
 _SAME_COLOR = 24.0
+_LEAST_ENDS = 4
+"""Two bars of different lengths, at two places."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def is_horizontal(bars: Sequence[Bar]) -> bool | None:
     """
     upright = _shared(bars, (1, 3))
     lying = _shared(bars, (0, 2))
-    if max(upright, lying) < 2 or upright == lying:
+    if max(upright, lying) < _LEAST_ENDS or upright == lying:
         return None
     return lying > upright
 

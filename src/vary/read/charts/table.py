@@ -110,9 +110,11 @@ def _axes_table(canvas: Canvas, texts: Sequence[Text]) -> Table:
 def _orientation(texts: Sequence[Text], by_bars: bool | None) -> tuple[bool, list[ValueAxis]]:
     """Return whether the values run to the side, and the value axes."""
     upright = find_value_axes(texts, horizontal=False)
-    if by_bars is not None:
-        return by_bars, find_value_axes(texts, horizontal=True) if by_bars else upright
+    if by_bars is False:
+        return False, upright
     lying = find_value_axes(texts, horizontal=True)
+    if by_bars and (lying or not upright):
+        return True, lying
     if lying and not upright:
         # Years below a line stand like ticks; they are none where names would be missing.
         names = find_names(texts, horizontal=True, base=None)
