@@ -17,6 +17,7 @@ COMMANDS: Table = {
     "plan": ("vary.cli.plan:plan", "Tell what a recipe takes: memory, FLOPs, hours."),
     "train": ("vary.cli.train:train", "Train by a recipe, or go on with a training."),
     "eval": ("vary.cli.eval:app", "Measure models and other programs on a task."),
+    "merge": ("vary.cli.merge:merge", "Put vocabularies into a language or a finished model."),
     "extract": ("vary.cli.extract:extract", "Take a vocabulary out, into a folder of its own."),
     "info": ("vary.cli.info:info", "Show a checkpoint's parameters, tokens and shapes."),
 }

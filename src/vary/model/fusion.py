@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from vary.errors import VaryError
 from vary.model.configuration import Fusion, VaryConfig
 
 
@@ -17,7 +18,7 @@ def count_tokens(counts: Sequence[int], fusion: Fusion, added: Sequence[Fusion] 
         added: how each of the last is joined to all before it; see `VaryConfig`.
 
     Raises:
-        ValueError: counts that differ where they must be equal.
+        VaryError: counts that differ where they must be equal.
     """
     first = len(counts) - len(added)
     total = _join_counts(counts[:first], fusion, "change the image rules")
@@ -30,7 +31,7 @@ def _join_counts(counts: Sequence[int], fusion: Fusion, way_out: str) -> int:
     if fusion == "sequence":
         return sum(counts)
     if len(set(counts)) > 1:
-        raise ValueError(
+        raise VaryError(
             f"the vocabularies give {' and '.join(map(str, counts))} tokens of one image; "
             f"fusion={fusion!r} needs equal numbers: {way_out} or use fusion='sequence'"
         )

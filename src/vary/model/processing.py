@@ -105,12 +105,7 @@ class VaryProcessor(ProcessorMixin):
             )
         own = vocabulary_config(vocabulary)
         known, added = [*self._vocabularies, own], [*self.added, fusion]
-        for shape in _SHAPES:
-            counts = [
-                _tokens_of(part, rule, shape)
-                for part, rule in zip(known, [*rules, image_rule], strict=True)
-            ]
-            count_tokens(counts, self.fusion, added)
+        check_token_counts(known, [*rules, image_rule], self.fusion, added)
         self.image_processor.rules = [*rules, image_rule]
         self._vocabularies = known
         self.vocabulary = [part.to_dict() for part in known]
@@ -312,6 +307,22 @@ class VaryProcessor(ProcessorMixin):
         if rest[:1] == [draft_start] and draft_start is not None and draft_end in rest:
             rest = rest[rest.index(draft_end) + 1 :]
         return rest
+
+
+def check_token_counts(
+    vocabularies: Sequence[PreTrainedConfig],
+    rules: Sequence[ImageRule],
+    fusion: Fusion,
+    added: Sequence[Fusion] = (),
+) -> None:
+    """Refuse rules by which pictures of some shape give token counts that cannot be joined.
+
+    Raises:
+        ValueError: both sides are named; or a size that a vocabulary cannot take.
+    """
+    for shape in _SHAPES:
+        pairs = zip(vocabularies, rules, strict=True)
+        count_tokens([_tokens_of(part, rule, shape) for part, rule in pairs], fusion, added)
 
 
 def _tokens_of(vocabulary: PreTrainedConfig, rule: ImageRule, shape: tuple[int, int]) -> int:

@@ -1,0 +1,155 @@
+"""`vary merge`: vocabularies into a language model, or into one of our models."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vary.checkpoints import find_checkpoint
+from vary.errors import VaryError
+
+
+class Fusion(StrEnum):
+    """How vocabularies are put together."""
+
+    CHANNEL = "channel"
+    SUM = "sum"
+    SEQUENCE = "sequence"
+
+
+def merge(
+    vocabulary: Annotated[
+        list[str],
+        typer.Option(
+            "--vocabulary",
+            help="A vocabulary folder, a checkpoint of ours (FOLDER:1 its second), or a folder of "
+            "CLIP, SigLIP, DINOv2 or SAM. Give it once for each.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A new folder for the merged model.")],
+    llm: Annotated[
+        str | None, typer.Option("--llm", help="The folder of a bare causal language model.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="One of our models, a folder or nano.")
+    ] = None,
+    fusion: Annotated[
+        Fusion | None,
+        typer.Option("--fusion", help="Without it: channel with --llm, sum with --model."),
+    ] = None,
+    widths: Annotated[
+        str | None,
+        typer.Option("--widths", help="Shares of the width under channel: 1536,512."),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            "--layer", help="Of vision models of transformers; without it -2 of CLIP, -1 of others."
+        ),
+    ] = None,
+    image_size: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image-size", help="Once for each vocabulary: 512, 512x768, or own for its own."
+        ),
+    ] = None,
+    whole_image: Annotated[
+        bool,
+        typer.Option("--whole-image", help="Squeeze the picture where a rule would cut it."),
+    ] = False,
+    positions: Annotated[
+        int | None,
+        typer.Option("--positions", help="Interpolate learned positions (OPT) to that many."),
+    ] = None,
+    prompt_form: Annotated[
+        str, typer.Option("--prompt-form", help="With --llm: paper or code.")
+    ] = "paper",
+    seed: Annotated[int, typer.Option("--seed", help="For all that is new.")] = 0,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check/--no-check", help="Compare old and merged model's answers bit for bit."
+        ),
+    ] = True,
+) -> None:
+    """Put vocabularies before a language model, or beside those of a finished model."""
+    if (llm is None) == (model is None):
+        raise VaryError("give either --llm, a bare language model, or --model, one of ours")
+    only_llm = {"--widths": widths, "--positions": positions}
+    given = [name for name, value in only_llm.items() if value is not None]
+    if model is not None and given:
+        raise VaryError(f"{' and '.join(given)} belong to --llm; a finished model keeps its own")
+    base = find_checkpoint(llm or model or "")
+    sizes = _sizes(image_size, len(vocabulary))
+    import torch
+
+    from vary.cli.quiet import settle_torch
+    from vary.model.folders import check_is_free
+    from vary.model.merging import merge_into_language_model, merge_into_model
+    from vary.model.sources import load_source
+
+    check_is_free(out)
+    settle_torch()
+    torch.manual_seed(seed)
+    sources = [
+        load_source(name, layer=layer, image_size=size, whole_image=whole_image)
+        for name, size in zip(vocabulary, sizes, strict=True)
+    ]
+    for source in sources:
+        typer.echo(str(source), err=True)
+        for note in source.notes:
+            typer.echo(f"  {note}", err=True)
+    if llm is not None:
+        merged = merge_into_language_model(
+            base,
+            sources,
+            out,
+            fusion=(fusion or Fusion.CHANNEL).value,
+            widths=_numbers(widths),
+            positions=positions,
+            prompt_form=prompt_form,
+        )
+        said = f"the linears are new (seed {seed}): it reads nothing until they are trained"
+    else:
+        how = fusion or Fusion.SUM
+        merged = merge_into_model(base, sources, out, fusion=how.value, check=check)
+        said = "not compared with the old model (--no-check)"
+        if how is Fusion.SEQUENCE:
+            said = "tokens in sequence make longer prompts: its answers are not those before"
+        if merged.is_checked:
+            said = (
+                f"checked: {merged.values:,} logits and the texts are bit for bit those of {model}"
+            )
+    typer.echo(said, err=True)
+    typer.echo(str(merged.folder))
+
+
+def _sizes(given: list[str] | None, number: int) -> list[tuple[int, int] | None]:
+    """Return height and width for each vocabulary, None for its own."""
+    if not given:
+        return [None] * number
+    if len(given) != number:
+        raise VaryError(
+            f"--image-size is given {len(given)} times for {number} vocabularies; give it once for "
+            "each, own for its own"
+        )
+    return [None if text == "own" else _size(text) for text in given]
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise VaryError(
+            f"--image-size {text} is no size; give 512, 512x768 (height x width) or own"
+        )
+    return int(sides[0]), int(sides[-1])
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise VaryError(f"--widths {text} is no list of numbers; give them as 1536,512")
+    return [int(part) for part in parts]
