@@ -21,8 +21,13 @@ TIMEOUT_S = 60.0
 # A worker that has grown beyond this, mapped fonts aside, is replaced.
 LARGEST_RSS = 500 * 2**20
 # Heap of the scripts alone; pictures and fonts lie outside it. One thread: others would take the
-# cores of other workers.
-_FLAGS = ("--max-old-space-size=160", "--max-semi-space-size=32", "--single-threaded")
+# cores of other workers. Compiled from the first call on: the first charts are not interpreted.
+_FLAGS = (
+    "--max-old-space-size=160",
+    "--max-semi-space-size=32",
+    "--single-threaded",
+    "--always-sparkplug",
+)
 # Pictures have megabytes: where the system allows it, they go through in few pieces.
 _PIPE_BYTES = 2**20
 # Fonts that lie on the machine would stand in for characters that a face lacks.

@@ -86,8 +86,12 @@ function groupRect(chart, mainType, index) {
 }
 
 // Draws titles and legend alone, which is quick, to know their sizes: a pie of equal parts has the
-// legend's names whatever the chart is.
+// legend's names whatever the chart is. Without a legend no series is needed.
 function measure(chart, { title, legend }) {
+  if (!legend[0].show) {
+    if (title.length) chart.setOption({ animation: false, title });
+    return;
+  }
   const data = legend[0].data.map((name) => ({ name, value: 1, label: { show: false } }));
   chart.setOption({ animation: false, title, legend, series: [{ type: 'pie', data }] });
 }
