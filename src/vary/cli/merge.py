@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,14 +74,10 @@ def merge(
     ] = True,
 ) -> None:
     """Put vocabularies before a language model, or beside those of a finished model."""
-    if (llm is None) == (model is None):
-        raise VaryError("give either --llm, a bare language model, or --model, one of ours")
-    only_llm = {"--widths": widths, "--positions": positions}
-    given = [name for name, value in only_llm.items() if value is not None]
-    if model is not None and given:
-        raise VaryError(f"{' and '.join(given)} belong to --llm; a finished model keeps its own")
+    _check_options(llm, model, {"--widths": widths, "--positions": positions})
     base = find_checkpoint(llm or model or "")
     sizes = _sizes(image_size, len(vocabulary))
+    shares = _numbers(widths)
     import torch
 
     from vary.cli.quiet import settle_torch
@@ -97,32 +93,47 @@ def merge(
         for name, size in zip(vocabulary, sizes, strict=True)
     ]
     for source in sources:
-        typer.echo(str(source), err=True)
-        for note in source.notes:
-            typer.echo(f"  {note}", err=True)
-    if llm is not None:
+        typer.echo("\n  ".join([str(source), *source.notes]), err=True)
+    how: Any = (fusion or (Fusion.SUM if llm is None else Fusion.CHANNEL)).value
+    if llm is None:
+        merged = merge_into_model(base, sources, out, fusion=how, check=check)
+        typer.echo(_said(how, merged.values, str(model)), err=True)
+    else:
         merged = merge_into_language_model(
             base,
             sources,
             out,
-            fusion=(fusion or Fusion.CHANNEL).value,
-            widths=_numbers(widths),
+            fusion=how,
+            widths=shares,
             positions=positions,
             prompt_form=prompt_form,
         )
-        said = f"the linears are new (seed {seed}): it reads nothing until they are trained"
-    else:
-        how = fusion or Fusion.SUM
-        merged = merge_into_model(base, sources, out, fusion=how.value, check=check)
-        said = "not compared with the old model (--no-check)"
-        if how is Fusion.SEQUENCE:
-            said = "tokens in sequence make longer prompts: its answers are not those before"
-        if merged.is_checked:
-            said = (
-                f"checked: {merged.values:,} logits and the texts are bit for bit those of {model}"
-            )
-    typer.echo(said, err=True)
+        typer.echo(
+            f"the linears are new (seed {seed}): it reads nothing until they are trained", err=True
+        )
     typer.echo(str(merged.folder))
+
+
+def _check_options(llm: str | None, model: str | None, only_llm: dict[str, object]) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        VaryError: they are named.
+    """
+    if (llm is None) == (model is None):
+        raise VaryError("give either --llm, a bare language model, or --model, one of ours")
+    given = [name for name, value in only_llm.items() if value is not None]
+    if model is not None and given:
+        raise VaryError(f"{' and '.join(given)} belong to --llm; a finished model keeps its own")
+
+
+def _said(fusion: str, num_compared: int, model: str) -> str:
+    """Return what is known of a merged model's answers."""
+    if fusion == Fusion.SEQUENCE:
+        return "tokens in sequence make longer prompts: its answers are not those before"
+    if not num_compared:
+        return "not compared with the old model (--no-check)"
+    return f"checked: {num_compared:,} logits and the texts are bit for bit those of {model}"
 
 
 def _sizes(given: list[str] | None, number: int) -> list[tuple[int, int] | None]:

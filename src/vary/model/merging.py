@@ -1,6 +1,5 @@
 """Vocabularies into a bare language model, or into one of our models, from folder to folder."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,6 @@ from vary.model.modeling import VaryForConditionalGeneration
 from vary.model.processing import VaryProcessor, check_token_counts
 from vary.model.sources import Source
 
-# Small files of a checkpoint that speak of what stays as it is (the CTC head's confidences).
-_KEPT_FILES = ("calibration.json",)
 _TOKENIZER_FILES = ("tokenizer.json", "*.model", "vocab.json", "vocab.txt", "*.tiktoken")
 _PROBE_TOKENS = 8
 # Width and height of the pictures that old and merged model are compared on: a page and a line.
@@ -136,8 +133,6 @@ def merge_into_model(
             add_vocabulary(model, processor, source.network, source.rule, fusion)
         model.save_pretrained(beside)
         processor.save_pretrained(beside)
-        if fusion == "sum":
-            _keep_files(folder, beside)
         del model  # two large models need not lie in memory at once
         if is_checked:
             _compare(before, _answers(*_load(beside)))
@@ -216,12 +211,6 @@ def _load_language_model(folder: Path) -> tuple[Any, PreTrainedTokenizerBase]:
             f"model, such as {missing[0]}; copy them anew, or give a causal language model"
         )
     return model.eval(), tokenizer
-
-
-def _keep_files(folder: Path, beside: Path) -> None:
-    for name in _KEPT_FILES:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, beside / name)
 
 
 def _write_readme(beside: Path, base: Path, sources: Sequence[Source], how: str, told: str) -> None:
