@@ -67,5 +67,6 @@ def test_a_number_that_contradicts_its_mark():
 
 def test_names_are_mended_where_they_are_surely_misread():
     assert mend_names(["O一5%", "5—10%"]) == ["0-5%", "5-10%"]
+    assert mend_names(["Q-5%", "5～10%", "[0-15%"]) == ["0-5%", "5-10%", "10-15%"]
     assert mend_names(["0-5%", "10-159"]) == ["0-5%", "10-15%"]
     assert mend_names(["10-159", "Oslo", "NOTE"]) == ["10-159", "Oslo", "NOTE"]

@@ -160,7 +160,9 @@ def _value(digits: str) -> float | None:
 def mend_name(text: str) -> str:
     """Return a name with its figures and dashes as they are surely meant: `O一5%` is `0-5%`."""
     text = re.sub(r"(?<=\d)(?:%[\d/]|9/6)(?=$|\s)", "%", text)
-    out = re.sub(r"(?<=[\dOo%])\s?[一—–−=~]\s?(?=[\dO])", "-", text)
+    text = re.sub(r"(?<![^\s])[\[|](?=\d?\s?[-一—–～~]\s?\d)", "1", text)
+    text = re.sub(r"(?<![^\s])Q(?=\s?[-一—–～~]\s?\d)", "0", text)
+    out = re.sub(r"(?<=[\dOo%])\s?[一—–−=~～]\s?(?=[\dO])", "-", text)
     out = re.sub(r"(?<![A-Za-z])[Oo](?=[-\d%.,]|$)(?=.*\d)", "0", out)
     out = re.sub(r"(?<=\d)[Oo](?![A-Za-z])", "0", out)
     return re.sub(r"(?<=\d)l(?=\d)|(?<=\d)I(?=\d)", "1", out)
