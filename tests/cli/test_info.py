@@ -19,8 +19,8 @@ def test_the_bundled_checkpoint():
     result = vary_info("nano")
     assert result.exit_code == 0, result.output
     lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
-    assert lines["parameters"] == "10,503,124"
-    assert lines["tasks"] == "ocr"
+    assert lines["parameters"] == "10,505,432"
+    assert lines["tasks"] == "ocr, chart"
     assert "tokens per image  48\n" in result.stdout
     assert "llama: width 256, layers 4, heads 4, positions 1024, rows 2048, tied" in result.stdout
     assert "strips of 48 px, padded to a multiple of 128 px, at most 1536 px" in result.stdout
