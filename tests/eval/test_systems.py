@@ -227,8 +227,8 @@ def test_a_checkpoint_reads(checkpoint, draw_page, tmp_path):
 
 
 def test_a_checkpoint_refuses_what_it_was_not_trained_for(checkpoint):
-    with pytest.raises(VaryError, match="trained for ocr, not for chart"):
-        checkpoint.check("chart", [])
+    with pytest.raises(VaryError, match="trained for ocr, chart, not for markdown"):
+        checkpoint.check("markdown", [])
     with pytest.raises(VaryError, match=r"takes no questions.*\{prompt\}"):
         checkpoint.check("ask", [])
 

@@ -56,7 +56,7 @@ def turn(image, draft):
 
 
 def test_a_legible_page_costs_four_lines(page):
-    draft = Drafts("some words", 0.9)
+    draft = Drafts("some words", 0.95)
     layout, turned_deg = turn(page, draft)
     assert (turned_deg, draft.count) == (0, 4)
     assert len(layout.tiles) == len(LINES)

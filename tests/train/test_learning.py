@@ -82,7 +82,7 @@ PAGE_MODEL = {
 }
 PAGE_STAGE = {
     "batch_size": 8,
-    "learning_rate": 3.0e-3,
+    "learning_rate": 2.0e-3,
     "schedule": "cosine",
     "warmup_steps": 10,
     "weight_decay": 0.0,

@@ -18,60 +18,71 @@ class Fusion(StrEnum):
     SEQUENCE = "sequence"
 
 
+VocabulariesOption = Annotated[
+    list[str],
+    typer.Option(
+        "--vocabulary",
+        help="A vocabulary folder, a checkpoint of ours (FOLDER:1 its second), or a folder of "
+        "CLIP, SigLIP, DINOv2 or SAM. Give it once for each.",
+    ),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="A new folder for the merged model.")]
+LlmOption = Annotated[
+    str | None, typer.Option("--llm", help="The folder of a bare causal language model.")
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="One of our models, a folder or nano.")
+]
+FusionNameOption = Annotated[
+    Fusion | None,
+    typer.Option("--fusion", help="Without it: channel with --llm, sum with --model."),
+]
+WidthsOption = Annotated[
+    str | None,
+    typer.Option("--widths", help="Shares of the width under channel: 1536,512."),
+]
+LayerOption = Annotated[
+    int | None,
+    typer.Option(
+        "--layer", help="Of vision models of transformers; without it -2 of CLIP, -1 of others."
+    ),
+]
+ImageSizesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image-size", help="Once for each vocabulary: 512, 512x768, or own for its own."
+    ),
+]
+WholeImageOption = Annotated[
+    bool,
+    typer.Option("--whole-image", help="Squeeze the picture where a rule would cut it."),
+]
+PositionsOption = Annotated[
+    int | None,
+    typer.Option("--positions", help="Interpolate learned positions (OPT) to that many."),
+]
+PromptFormOption = Annotated[str, typer.Option("--prompt-form", help="With --llm: paper or code.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="For all that is new.")]
+CheckOption = Annotated[
+    bool,
+    typer.Option("--check/--no-check", help="Compare old and merged model's answers bit for bit."),
+]
+
+
 def merge(
-    vocabulary: Annotated[
-        list[str],
-        typer.Option(
-            "--vocabulary",
-            help="A vocabulary folder, a checkpoint of ours (FOLDER:1 its second), or a folder of "
-            "CLIP, SigLIP, DINOv2 or SAM. Give it once for each.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="A new folder for the merged model.")],
-    llm: Annotated[
-        str | None, typer.Option("--llm", help="The folder of a bare causal language model.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="One of our models, a folder or nano.")
-    ] = None,
-    fusion: Annotated[
-        Fusion | None,
-        typer.Option("--fusion", help="Without it: channel with --llm, sum with --model."),
-    ] = None,
-    widths: Annotated[
-        str | None,
-        typer.Option("--widths", help="Shares of the width under channel: 1536,512."),
-    ] = None,
-    layer: Annotated[
-        int | None,
-        typer.Option(
-            "--layer", help="Of vision models of transformers; without it -2 of CLIP, -1 of others."
-        ),
-    ] = None,
-    image_size: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--image-size", help="Once for each vocabulary: 512, 512x768, or own for its own."
-        ),
-    ] = None,
-    whole_image: Annotated[
-        bool,
-        typer.Option("--whole-image", help="Squeeze the picture where a rule would cut it."),
-    ] = False,
-    positions: Annotated[
-        int | None,
-        typer.Option("--positions", help="Interpolate learned positions (OPT) to that many."),
-    ] = None,
-    prompt_form: Annotated[
-        str, typer.Option("--prompt-form", help="With --llm: paper or code.")
-    ] = "paper",
-    seed: Annotated[int, typer.Option("--seed", help="For all that is new.")] = 0,
-    check: Annotated[
-        bool,
-        typer.Option(
-            "--check/--no-check", help="Compare old and merged model's answers bit for bit."
-        ),
-    ] = True,
+    vocabulary: VocabulariesOption,
+    out: OutOption,
+    llm: LlmOption = None,
+    model: ModelOption = None,
+    fusion: FusionNameOption = None,
+    widths: WidthsOption = None,
+    layer: LayerOption = None,
+    image_size: ImageSizesOption = None,
+    whole_image: WholeImageOption = False,
+    positions: PositionsOption = None,
+    prompt_form: PromptFormOption = "paper",
+    seed: SeedOption = 0,
+    check: CheckOption = True,
 ) -> None:
     """Put vocabularies before a language model, or beside those of a finished model."""
     _check_options(llm, model, {"--widths": widths, "--positions": positions})
