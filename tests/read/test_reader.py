@@ -280,7 +280,7 @@ def test_pages_of_dirt_are_drafted_before_they_are_read(page, recognizer):
         drafted.extend(strips)
         found = [recognizer.answer(strip) for strip in strips]
         for strip, answer in zip(strips, found, strict=True):
-            answer.confidence = 0.9
+            answer.confidence = 0.95
             if strip.shape[1] < 100:
                 answer.text = "@"
         return found
