@@ -77,6 +77,22 @@ class Way(Protocol):
         ...
 
 
+def in_batches(
+    strips: Sequence[np.ndarray],
+    batch_size: int,
+    read: "Callable[[Sequence[np.ndarray]], list[Recognition]]",
+) -> "list[Recognition]":
+    """Return what is read on strips; those of like width share a batch, to pad little."""
+    order = sorted(range(len(strips)), key=lambda index: strips[index].shape[1])
+    num_batches = math.ceil(len(strips) / batch_size)
+    by_index: dict[int, Recognition] = {}
+    for batch in np.array_split(np.array(order, dtype=int), num_batches) if strips else ():
+        answers = read([strips[index] for index in batch])
+        assert len(answers) == len(batch), "a recognizer gives one answer per strip"
+        by_index.update(zip(batch.tolist(), answers, strict=True))
+    return [by_index[index] for index in range(len(strips))]
+
+
 @dataclass
 class LineByLine:
     """Cuts pages into strips of one line each.
@@ -115,7 +131,7 @@ class LineByLine:
         reads_once = getattr(self.recognizer, "decoder", "") == "ctc" or not self.min_confidence
         if draft is None or reads_once or not has_narrow_tiles(layout.tiles):
             return Prepared(layout.size, strips, layout, turned_deg, picture=picture)
-        drafts = self._in_batches(strips, draft)
+        drafts = in_batches(strips, self.batch_size, draft)
         found = find_marks(seen_lines(layout.tiles, drafts), self.min_confidence)
         marks = {index: drafts[index] for index in found}
         pieces = [strip for index, strip in enumerate(strips) if index not in marks]
@@ -137,28 +153,13 @@ class LineByLine:
         step = (len(strips) - _SAMPLE_TILES // 2) / (_SAMPLE_TILES // 2)
         others = (_SAMPLE_TILES // 2 + int(i * step) for i in range(_SAMPLE_TILES // 2))
         sample = [*by_width[: _SAMPLE_TILES // 2], *(by_width[place] for place in others)]
-        drafts = self._in_batches([strips[index] for index in sample], draft)
+        drafts = in_batches([strips[index] for index in sample], self.batch_size, draft)
         seen = seen_lines([layout.tiles[index] for index in sample], drafts)
         return not any(line.is_print for line in seen)
 
     def read(self, pieces: Sequence[np.ndarray]) -> "list[Recognition]":
         """Return the recognitions of strips."""
-        return self._in_batches(pieces, self.recognizer.read)
-
-    def _in_batches(
-        self,
-        strips: Sequence[np.ndarray],
-        read: "Callable[[Sequence[np.ndarray]], list[Recognition]]",
-    ) -> "list[Recognition]":
-        """Return what is read on strips; those of like width share a batch, to pad little."""
-        order = sorted(range(len(strips)), key=lambda index: strips[index].shape[1])
-        num_batches = math.ceil(len(strips) / self.batch_size)
-        by_index: dict[int, Recognition] = {}
-        for batch in np.array_split(np.array(order, dtype=int), num_batches) if strips else ():
-            answers = read([strips[index] for index in batch])
-            assert len(answers) == len(batch), "a recognizer gives one answer per strip"
-            by_index.update(zip(batch.tolist(), answers, strict=True))
-        return [by_index[index] for index in range(len(strips))]
+        return in_batches(pieces, self.batch_size, self.recognizer.read)
 
     def result(
         self, head: dict[str, Any], page: Prepared, found: "Sequence[Recognition]"

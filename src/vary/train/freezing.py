@@ -45,14 +45,15 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
                 f"{', '.join(tops)}"
             )
     for name, parameter in model.named_parameters():
-        apart = fnmatchcase(name, _FITTED_APART)
-        parameter.requires_grad = not apart and not is_frozen(name, patterns)
+        parameter.requires_grad = not is_frozen(name, patterns)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise VaryError(f"frozen: {', '.join(patterns)} leave nothing to train")
 
 
 def is_frozen(name: str, patterns: Sequence[str]) -> bool:
-    """Return whether the last pattern that matches a name holds it fixed."""
+    """Return whether the last pattern that matches a name holds it fixed, or it is fitted apart."""
+    if fnmatchcase(name, _FITTED_APART):
+        return True
     frozen = False
     for pattern in patterns:
         if fnmatchcase(name, pattern.removeprefix("!")):

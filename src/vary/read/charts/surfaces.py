@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vary.read.cutting.raster import Runs, running_max
+from vary.read.cutting.raster import Runs, join_pairs, running_max
 
 CORE_PX = 7
 """A surface holds a square of this side; no stroke of a letter is that wide."""
@@ -182,7 +182,7 @@ def label_regions(values: np.ndarray) -> np.ndarray:
     row, x0, x1, value = start_row[keep], start[keep], end[keep], value[keep]
     upper, lower = _below(row, x0, x1, width)
     same = value[upper] == value[lower]
-    label = _join(len(row), upper[same], lower[same])
+    label = join_pairs(len(row), upper[same], lower[same])
     out = np.zeros((height, width), np.int32)
     rows, columns, run = Runs(row, x0, x1).pixels()
     out[rows, columns] = label[run] + 1
@@ -201,23 +201,6 @@ def _below(
     upper = np.repeat(np.arange(len(start)), count)
     offset = np.arange(len(upper)) - np.repeat(np.cumsum(count) - count, count)
     return upper, low[upper] + offset
-
-
-def _join(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the set of each of `count` things, where pairs are in one set; numbered from 0."""
-    parent = np.arange(count)
-    while len(left):
-        smaller = np.minimum(parent[left], parent[right])
-        np.minimum.at(parent, parent[left], smaller)
-        np.minimum.at(parent, parent[right], smaller)
-        while True:
-            root = parent[parent]
-            if np.array_equal(root, parent):
-                break
-            parent = root
-        apart = parent[left] != parent[right]
-        left, right = left[apart], right[apart]
-    return np.unique(parent, return_inverse=True)[1]
 
 
 def spread_labels(ground: np.ndarray) -> None:

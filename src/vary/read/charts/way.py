@@ -1,8 +1,7 @@
 """The way to read a chart: its texts as strips, their roles by geometry, the dict."""
 
 import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from vary.read.charts.seen import SeenChart, see_chart
 from vary.read.charts.table import read_table
 from vary.read.charts.texts import Reading, Text
 from vary.read.results import LineResult, PageResult
-from vary.read.ways import MAX_WAITING_PAGES, Prepared
+from vary.read.ways import MAX_WAITING_PAGES, Prepared, in_batches
 
 if TYPE_CHECKING:
     from vary.read.recognizer import LineRecognizer, Recognition
@@ -60,32 +59,18 @@ class Charts:
     def read(self, pieces: Sequence[np.ndarray]) -> list[Reading]:
         """Return what stands on strips; what may be a number is read as a number too."""
         draft = getattr(self.recognizer, "draft", None)
-        found = self._in_batches(pieces, draft or self.recognizer.read)
+        found = in_batches(pieces, self.batch_size, draft or self.recognizer.read)
         figures = [""] * len(pieces)
         if draft is not None:
             for only, members in _by_figures(found).items():
                 numbers = [pieces[index] for index in members]
-                told = self._in_batches(numbers, partial(draft, only=only))
+                told = in_batches(numbers, self.batch_size, partial(draft, only=only))
                 for index, number in zip(members, told, strict=True):
                     figures[index] = number.text
         return [
             Reading(one.text, float(one.confidence), figure)
             for one, figure in zip(found, figures, strict=True)
         ]
-
-    def _in_batches(
-        self,
-        strips: Sequence[np.ndarray],
-        read: "Callable[[Sequence[np.ndarray]], list[Recognition]]",
-    ) -> "list[Recognition]":
-        """Return what is read on strips; those of like width share a batch, to pad little."""
-        order = sorted(range(len(strips)), key=lambda index: strips[index].shape[1])
-        by_index: dict[int, Recognition] = {}
-        num_batches = math.ceil(len(strips) / self.batch_size)
-        for batch in np.array_split(np.array(order, dtype=int), num_batches) if strips else ():
-            answers = read([strips[index] for index in batch])
-            by_index.update(zip(batch.tolist(), answers, strict=True))
-        return [by_index[index] for index in range(len(strips))]
 
     def result(self, head: dict[str, Any], page: Prepared, found: Sequence[Reading]) -> PageResult:
         """Return the page's result: the dict, or why there is none."""

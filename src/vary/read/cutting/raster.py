@@ -143,17 +143,21 @@ def _touching(runs: Runs, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _label_runs(runs: Runs, width: int) -> np.ndarray:
     """Return the component of each run, numbered 0..N-1 from the top."""
-    parent = np.arange(len(runs.row))
-    upper, lower = _touching(runs, width)
-    while len(upper):
-        smaller = np.minimum(parent[upper], parent[lower])
-        np.minimum.at(parent, parent[upper], smaller)
-        np.minimum.at(parent, parent[lower], smaller)
+    return join_pairs(len(runs.row), *_touching(runs, width))
+
+
+def join_pairs(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the set of each of `count` things, where pairs are in one set; numbered from 0."""
+    parent = np.arange(count)
+    while len(left):
+        smaller = np.minimum(parent[left], parent[right])
+        np.minimum.at(parent, parent[left], smaller)
+        np.minimum.at(parent, parent[right], smaller)
         while True:
             root = parent[parent]
             if np.array_equal(root, parent):
                 break
             parent = root
-        open_pairs = parent[upper] != parent[lower]
-        upper, lower = upper[open_pairs], lower[open_pairs]
+        apart = parent[left] != parent[right]
+        left, right = left[apart], right[apart]
     return np.unique(parent, return_inverse=True)[1]
