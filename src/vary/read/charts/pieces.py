@@ -10,6 +10,7 @@ import numpy as np
 from vary.read.charts.blobs import Letters
 from vary.read.charts.surfaces import Canvas
 from vary.read.cutting.layout import Box
+from vary.read.cutting.raster import join_pairs
 
 Point = tuple[float, float]
 _USUAL_TURNS = (30.0, 45.0, 60.0, -30.0, -45.0, -60.0)
@@ -182,23 +183,6 @@ def _overlapping(frame: _Frame) -> tuple[np.ndarray, np.ndarray]:
     one, other = order[left], order[right]
     meet = (frame.y0[one] < frame.y1[other]) & (frame.y0[other] < frame.y1[one])
     return one[meet], other[meet]
-
-
-def join_pairs(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return (count,) the set of each thing, where each pair is in one set; numbered from 0."""
-    parent = list(range(count))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    for one, other in zip(left.tolist(), right.tolist(), strict=True):
-        a, b = root(one), root(other)
-        parent[max(a, b)] = min(a, b)
-    roots = np.array([root(index) for index in range(count)], dtype=int)
-    return np.unique(roots, return_inverse=True)[1] if count else roots
 
 
 def _tilt(letters: Letters, members: np.ndarray) -> float:
