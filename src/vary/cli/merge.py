@@ -61,7 +61,14 @@ PositionsOption = Annotated[
     int | None,
     typer.Option("--positions", help="Interpolate learned positions (OPT) to that many."),
 ]
-PromptFormOption = Annotated[str, typer.Option("--prompt-form", help="With --llm: paper or code.")]
+PromptFormOption = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt-form",
+        help="With --llm: paper, code, qwen, vicuna or template; without it template where the "
+        "tokenizer has a chat template, else paper.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="For all that is new.")]
 CheckOption = Annotated[
     bool,
@@ -80,12 +87,17 @@ def merge(
     image_size: ImageSizesOption = None,
     whole_image: WholeImageOption = False,
     positions: PositionsOption = None,
-    prompt_form: PromptFormOption = "paper",
+    prompt_form: PromptFormOption = None,
     seed: SeedOption = 0,
     check: CheckOption = True,
 ) -> None:
     """Put vocabularies before a language model, or beside those of a finished model."""
-    _check_options(llm, model, {"--widths": widths, "--positions": positions})
+    given: dict[str, object] = {
+        "--widths": widths,
+        "--positions": positions,
+        "--prompt-form": prompt_form,
+    }
+    _check_options(llm, model, given)
     base = find_checkpoint(llm or model or "")
     sizes = _sizes(image_size, len(vocabulary))
     shares = _numbers(widths)
@@ -120,7 +132,9 @@ def merge(
             prompt_form=prompt_form,
         )
         typer.echo(
-            f"the linears are new (seed {seed}): it reads nothing until they are trained", err=True
+            f"prompt form {merged.prompt_form}; the linears are new (seed {seed}): it reads "
+            "nothing until they are trained",
+            err=True,
         )
     typer.echo(str(merged.folder))
 

@@ -89,6 +89,7 @@ def add_image_tokens(
     tokenizer: PreTrainedTokenizerBase,
     *,
     drafts: bool = False,
+    more: Sequence[str] = (),
 ) -> None:
     """Give tokenizer and language model `<img>`, `<imgpad>` and `</img>`.
 
@@ -101,6 +102,7 @@ def add_image_tokens(
         language_model: changed in place.
         tokenizer: changed in place.
         drafts: also add `<draft>` and `</draft>`.
+        more: other special tokens, such as those of a chat form.
 
     Raises:
         VaryError: the tokenizer has no end token, so that answers could not end.
@@ -109,7 +111,7 @@ def add_image_tokens(
     """
     if tokenizer.eos_token_id is None:
         raise VaryError("the tokenizer has no end token (eos_token), so that no answer could end")
-    wanted = [*IMAGE_TOKENS, *(DRAFT_TOKENS if drafts else ())]
+    wanted = [*IMAGE_TOKENS, *(DRAFT_TOKENS if drafts else ()), *more]
     known = set(tokenizer.get_vocab())
     new = [token for token in wanted if token not in known]
     num_known = len(tokenizer)
@@ -279,7 +281,7 @@ def read_whole_pages(model: VaryForConditionalGeneration, processor: VaryProcess
     settings = model.generation_config
     settings.max_new_tokens = room
     settings.do_sample = False
-    settings.eos_token_id = processor.tokenizer.eos_token_id
+    settings.eos_token_id = processor.end_id
     settings.pad_token_id = processor.tokenizer.pad_token_id
     settings.bos_token_id = processor.tokenizer.bos_token_id
 

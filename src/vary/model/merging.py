@@ -19,6 +19,7 @@ from vary.model.folders import whole_folder
 from vary.model.inspection import checkpoint_info, stored_tensors
 from vary.model.modeling import VaryForConditionalGeneration
 from vary.model.processing import VaryProcessor, check_token_counts
+from vary.model.prompts import find_chat_form, find_form
 from vary.model.sources import Source
 
 _TOKENIZER_FILES = ("tokenizer.json", "*.model", "vocab.json", "vocab.txt", "*.tiktoken")
@@ -35,11 +36,13 @@ class Merged:
         folder: the merged model's.
         is_checked: whether its answers were compared bit for bit with the old model's.
         values: logits that were compared.
+        prompt_form: of a new model.
     """
 
     folder: Path
     is_checked: bool = False
     values: int = 0
+    prompt_form: str = ""
 
 
 def merge_into_language_model(
@@ -50,7 +53,7 @@ def merge_into_language_model(
     fusion: Fusion = "channel",
     widths: list[int] | None = None,
     positions: int | None = None,
-    prompt_form: str = "paper",
+    prompt_form: str | None = None,
 ) -> Merged:
     """Write a model of a bare causal language model and vocabularies before it.
 
@@ -64,7 +67,8 @@ def merge_into_language_model(
         fusion: see `VaryConfig`.
         widths: see `VaryConfig`.
         positions: give a model of learned positions (OPT) that many.
-        prompt_form: see `VaryProcessor`.
+        prompt_form: see `VaryProcessor`; None for `template` where the tokenizer has a chat
+            template, and `paper` where it has none. Tokens that a form needs are added.
 
     Raises:
         VaryError: folders that cannot be read, a tokenizer without an end token, or parts that do
@@ -72,9 +76,12 @@ def merge_into_language_model(
     """
     with whole_folder(out) as beside:
         llm, tokenizer = _load_language_model(language_model)
+        form = prompt_form or ("template" if tokenizer.chat_template else "paper")
+        find_form(form)
+        chat = find_chat_form(form)
         if positions is not None:
             interpolate_positions(llm, positions)
-        add_image_tokens(llm, tokenizer)
+        add_image_tokens(llm, tokenizer, more=() if chat is None else chat.tokens)
         try:
             configs = [source.network.config for source in sources]
             check_token_counts(configs, [source.rule for source in sources], fusion)
@@ -85,15 +92,15 @@ def merge_into_language_model(
                 image_rules=[source.rule for source in sources],
                 fusion=fusion,
                 widths=widths,
-                prompt_form=prompt_form,
+                prompt_form=form,
             )
         except ValueError as error:
             told = "; ".join(map(str, sources))
             raise VaryError(f"{error} ({told})") from error
         model.save_pretrained(beside)
         processor.save_pretrained(beside)
-        _write_readme(beside, language_model, sources, f"fusion {fusion}", "")
-    return Merged(out)
+        _write_readme(beside, language_model, sources, f"fusion {fusion}, prompt form {form}", "")
+    return Merged(out, prompt_form=form)
 
 
 def merge_into_model(

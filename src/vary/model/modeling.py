@@ -344,6 +344,12 @@ class VaryForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> tuple[Tensor | None, dict[str, Any]]:
         """Return the inputs once for each beam; vision tokens are repeated row by row."""
         vision_tokens = model_kwargs.pop("vision_tokens", None)
+        if expand_size > 1 and model_kwargs.get("pixel_values") is not None:
+            # Once for all beams; and a row may have several images, or none.
+            names = size_names(len(self.vocabularies))
+            sizes = [model_kwargs.pop(name, None) for name in names]
+            pixels = self._take_pixels(model_kwargs.pop("pixel_values"), model_kwargs)
+            vision_tokens = self.encode_images(pixels, sizes).tokens
         if vision_tokens is not None and input_ids is not None:
             counts = self._placeholders(input_ids).sum(dim=1).tolist()
             rows = vision_tokens.split(counts)

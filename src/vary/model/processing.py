@@ -1,19 +1,28 @@
 """Pictures and text to model inputs, in one place for training, evaluation and reading."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from transformers import BatchFeature, PreTrainedConfig, PreTrainedTokenizerBase, ProcessorMixin
 
 from vary.errors import VaryError
+from vary.model.chat import (
+    DEFAULT_QUESTION,
+    PLACEHOLDER,
+    ChatForm,
+    Conversation,
+    Messages,
+    num_placeholders,
+)
 from vary.model.configuration import Fusion, vocabulary_config
 from vary.model.fusion import count_tokens
 from vary.model.images import ImageRule, Picture, VaryImageProcessor
 from vary.model.modeling import size_names
-from vary.model.prompts import find_form
+from vary.model.prompts import find_chat_form, find_form
 from vary.model.tokenizer import DRAFT_END, DRAFT_START, IMAGE, IMAGE_END, IMAGE_START
 from vary.vocabulary import ViTDetConfig
 from vary.vocabulary.arguments import refuse_unknown
@@ -27,8 +36,9 @@ _SHAPES = ((700, 1000), (1000, 700), (1500, 40), (400, 40), (40, 1500), (8, 8))
 class VaryProcessor(ProcessorMixin):
     """Writes the prompt of each picture and puts pixels beside it.
 
-    The paper's prompt has no text: `<img>`, one `<imgpad>` per vision token, `</img>`; the answer
-    follows. Where a draft is given it stands between, in `<draft>` and `</draft>`.
+    Vary-tiny's prompt has no text: `<img>`, one `<imgpad>` per vision token, `</img>`; the answer
+    follows. Where a draft is given it stands between, in `<draft>` and `</draft>`. Under a chat
+    form (`vary.model.chat`) pictures stand in conversations.
 
     Args:
         image_processor: one rule per vocabulary.
@@ -42,14 +52,15 @@ class VaryProcessor(ProcessorMixin):
             then stand at fixed distances, by which a small model learns to read much sooner. None
             for positions that just count on.
         prompt_form: what stands around image and answer: ``paper`` or ``code``, see
-            `vary.model.prompts`.
+            `vary.model.prompts`; or that of a conversation: ``qwen``, ``vicuna``, ``got``, or
+            ``template`` for the tokenizer's own chat template, see `vary.model.chat`.
         fusion: the model's; under ``sequence`` the tokens of all vocabularies are counted.
         added: the model's; see `VaryConfig`.
 
     Raises:
-        VaryError: an unknown prompt form.
+        VaryError: an unknown prompt form, or a tokenizer that a chat form cannot be written with.
 
-    Source: paper 3.2 (prompt of Vary-tiny); drafts are ours.
+    Source: paper 3.2 (prompt of Vary-tiny) and 3.3 (conversations of Vary-base); drafts are ours.
     """
 
     attributes = ["image_processor", "tokenizer"]
@@ -80,6 +91,19 @@ class VaryProcessor(ProcessorMixin):
         super().__init__(image_processor, tokenizer, **kwargs)
         if tokenizer is not None:
             tokenizer.padding_side = "left"
+            if self.chat is not None:
+                self.chat.check(tokenizer)
+
+    @property
+    def chat(self) -> ChatForm | None:
+        """How conversations are written; None where the prompt of a picture has no text."""
+        return find_chat_form(self.prompt_form)
+
+    @property
+    def end_id(self) -> int:
+        """The token that ends an answer."""
+        chat = self.chat
+        return int(self.tokenizer.eos_token_id) if chat is None else chat.end_id(self.tokenizer)
 
     def add_vocabulary(
         self, vocabulary: PreTrainedConfig, image_rule: ImageRule, fusion: Fusion = "sum"
@@ -143,37 +167,93 @@ class VaryProcessor(ProcessorMixin):
 
     def __call__(
         self,
-        images: Picture | Sequence[Picture],
+        images: Picture | Sequence[Picture | Sequence[Picture]] | None = None,
         drafts: Sequence[str | None] | None = None,
+        messages: Sequence[Messages] | None = None,
         **kwargs: Any,
     ) -> BatchFeature:
         """Return prompts and pixels of a batch, padded on the left for generation.
 
         Args:
-            images: pictures; arrays are (H, W) or (H, W, 3) uint8.
+            images: pictures; arrays are (H, W) or (H, W, 3) uint8. Under `messages` those of all
+                conversations in order, a list where one image is made of several pictures (tiles);
+                None where there are none.
             drafts: for each picture what an earlier reader made of it, or None.
-            **kwargs: `PASSED_BY_TRANSFORMERS`, without effect; `text` must be empty, since the
-                prompt has none.
+            messages: conversations, for chat forms; `<image>` in the text of user or system stands
+                for the next image. None: each picture is asked for its text (paper 3.3.2).
+            **kwargs: `PASSED_BY_TRANSFORMERS`, without effect but for `text`: under a chat form it
+                is the question about each picture, otherwise it must be empty.
 
         Raises:
             TypeError: an argument that is not known.
-            ValueError: a text to write into the prompt.
+            ValueError: a text to write into a prompt that has none, no pictures, or drafts in a
+                conversation.
+            VaryError: turns in odd order, or other images than placeholders.
 
-        Returns: `input_ids`, `attention_mask`, `position_ids`, `pixel_values` (`pixel_values_2`,
-            ...), `image_sizes`.
+        Returns: `input_ids`, `attention_mask`, `position_ids`, and where there are images
+            `pixel_values` (`pixel_values_2`, ...), `image_sizes`.
         """
         refuse_unknown("VaryProcessor", kwargs, PASSED_BY_TRANSFORMERS)
-        text = kwargs.get("text")
-        if any([text] if isinstance(text, str) else text or ()):
-            raise ValueError(
-                f"the prompt of a picture has no text, got {text!r}: leave it out or empty; what "
-                "an earlier reader made of the pictures goes into drafts"
-            )
-        features = self.image_processor(images)
+        given = [] if images is None else _as_list(images)
+        if self.chat is None:
+            _refuse_words(kwargs.get("text"), messages)
+        elif messages is None:
+            messages = _questions(kwargs.get("text"), len(given))
+        if not given and not messages:
+            raise ValueError("no pictures: give images, or under a chat form messages")
+        groups = [part if isinstance(part, list | tuple) else [part] for part in given]
+        pictures = [picture for group in groups for picture in group]
+        features = self.image_processor(pictures) if pictures else BatchFeature({})
         names = size_names(len(self.image_processor.rules))
-        sizes = torch.cat([features[name] for name in names], dim=1).tolist()
-        features.update(self.prompts(sizes, drafts))
+        sizes = torch.cat([features[name] for name in names], dim=1).tolist() if pictures else []
+        if messages is None:
+            features.update(self.prompts(sizes, drafts))
+            return features
+        if drafts is not None:
+            raise ValueError("drafts stand in prompts without text; a conversation has none")
+        each = iter(self.num_image_tokens(*size) for size in sizes)
+        counts = iter([sum(next(each) for _ in group) for group in groups])
+        features.update(self._conversations(messages, counts, len(groups)))
         return features
+
+    def _conversations(
+        self, messages: Sequence[Messages], counts: Iterator[int], number: int
+    ) -> dict[str, Tensor]:
+        """Return the padded prompts of conversations that take their images one after another."""
+        wanted = [num_placeholders(one) for one in messages]
+        if sum(wanted) != number:
+            raise VaryError(
+                f"{len(wanted)} conversations have {' + '.join(map(str, wanted))} {PLACEHOLDER}, "
+                f"and there are {number} images: write one {PLACEHOLDER} for each image"
+            )
+        rows = [
+            self.conversation(one, [next(counts) for _ in range(count)]).tokens
+            for one, count in zip(messages, wanted, strict=True)
+        ]
+        padded = pad_left(rows, self.tokenizer.pad_token_id)
+        places = pad_left([range(len(row)) for row in rows], 0)
+        return {**padded, "position_ids": places["input_ids"]}
+
+    def conversation(self, messages: Messages, counts: Sequence[int]) -> Conversation:
+        """Return the tokens of a conversation, and which of them the assistant learns.
+
+        Where the last turn is the user's, what asks for the answer stands at the end, ready for
+        `generate`.
+
+        Args:
+            messages: user and assistant in turn, perhaps after one of the system; `role` and
+                `content`, with `<image>` where an image stands.
+            counts: vision tokens of each image.
+
+        Raises:
+            VaryError: no chat form, turns in odd order, or other images than placeholders.
+        """
+        if self.chat is None:
+            raise VaryError(
+                f"prompt form {self.prompt_form} has no conversations; build the model with prompt "
+                "form qwen, vicuna or template (vary merge --llm ... --prompt-form NAME)"
+            )
+        return self.chat.encode(messages, counts, self.tokenizer)
 
     def prompts(
         self, sizes: Sequence[Sequence[int]], drafts: Sequence[str | None] | None = None
@@ -199,8 +279,11 @@ class VaryProcessor(ProcessorMixin):
     def prompt_tokens(self, num_tokens: int, draft: str | None = None) -> list[int]:
         """Return the tokens before the answer, the draft as plain text whatever stands in it.
 
-        A draft that is too long for its place before `answer_position` is cut.
+        A draft that is too long for its place before `answer_position` is cut. Under a chat form
+        the picture is asked for its text.
         """
+        if self.chat is not None:
+            return list(self.conversation(_questions(None, 1)[0], [num_tokens]).tokens)
         start_tokens = self.form.start_tokens(self.tokenizer)
         image = [*start_tokens, *self.encode([self.prompt(num_tokens)])[0]]
         if draft is None:
@@ -256,7 +339,7 @@ class VaryProcessor(ProcessorMixin):
         The text is taken as it stands on a page, see `encode_plain`.
         """
         behind = self.encode([self.form.after_answer])[0] if self.form.after_answer else []
-        end = self.tokenizer.eos_token_id
+        end = self.end_id
         return [[*tokens, *behind, end] for tokens in self.encode_plain(texts)]
 
     def decode_answers(self, rows: Tensor | Sequence[Sequence[int]], **kwargs: Any) -> list[str]:
@@ -269,13 +352,15 @@ class VaryProcessor(ProcessorMixin):
             rows: tokens behind the prompts.
             **kwargs: passed on to the tokenizer's `decode`.
         """
-        end = self.tokenizer.eos_token_id
+        end = self.end_id
         texts = []
         for row in _as_lists(rows):
             has_ended = end in row
             tokens = row[: row.index(end)] if has_ended else row
             text = self.tokenizer.decode(tokens, **{"skip_special_tokens": True, **kwargs})
-            texts.append(text.removesuffix(self.form.after_answer) if has_ended else text)
+            text = text.removesuffix(self.form.after_answer) if has_ended else text
+            # The blank before an answer is Vicuna's form's, not the answer's.
+            texts.append(text if self.chat is None else text.strip())
         return texts
 
     def post_process_image_text_to_text(
@@ -298,6 +383,11 @@ class VaryProcessor(ProcessorMixin):
 
     def _without_prompt(self, row: list[int]) -> list[int]:
         """Return what stands behind a row's prompt; the row itself if it has none."""
+        if self.chat is not None:
+            asked = self.chat.ask_ids(self.tokenizer)
+            size = len(asked)
+            ends = (n for n in range(len(row), size - 1, -1) if row[n - size : n] == asked)
+            return row[next(ends, 0) :]
         names = [IMAGE_START, IMAGE_END, DRAFT_START, DRAFT_END]
         start, end, draft_start, draft_end = self.tokenizer.convert_tokens_to_ids(names)
         if start not in row or end not in row[row.index(start) :]:
@@ -307,6 +397,43 @@ class VaryProcessor(ProcessorMixin):
         if rest[:1] == [draft_start] and draft_start is not None and draft_end in rest:
             rest = rest[rest.index(draft_end) + 1 :]
         return rest
+
+
+def _as_list(images: Picture | Sequence[Any]) -> list[Any]:
+    return [images] if isinstance(images, Image.Image | np.ndarray) else list(images)
+
+
+def _refuse_words(text: Any, messages: Any) -> None:
+    """Refuse text for a prompt that has none.
+
+    Raises:
+        ValueError: as told.
+    """
+    if any([text] if isinstance(text, str) else text or ()):
+        raise ValueError(
+            f"the prompt of a picture has no text, got {text!r}: leave it out or empty; what an "
+            "earlier reader made of the pictures goes into drafts"
+        )
+    if messages is not None:
+        raise ValueError(
+            "the prompt of a picture has no text, so that it takes no messages; a model of prompt "
+            "form qwen, vicuna or template does"
+        )
+
+
+def _questions(text: str | Sequence[str] | None, number: int) -> list[Messages]:
+    """Return a conversation of one question for each picture.
+
+    Raises:
+        ValueError: as many questions as there are not pictures.
+    """
+    given = [text] * number if isinstance(text, str) else list(text or [DEFAULT_QUESTION] * number)
+    if len(given) != number:
+        raise ValueError(
+            f"{len(given)} texts for {number} pictures: give one question for each picture, or "
+            "messages"
+        )
+    return [[{"role": "user", "content": f"{PLACEHOLDER}\n{question}"}] for question in given]
 
 
 def check_token_counts(

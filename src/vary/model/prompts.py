@@ -1,10 +1,11 @@
-"""What stands around image and answer, by name: the paper's form and that of the authors' code."""
+"""What stands around image and answer, by name: the paper's, the authors' code's, and chats."""
 
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
 from vary.errors import VaryError
+from vary.model.chat import CHAT_FORMS, ChatForm
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,19 @@ FORMS = {
 
 
 def find_form(name: str) -> PromptForm:
-    """Return the form of a name.
+    """Return the form of a name; a chat form has its words in `find_chat_form`, and none here.
 
     Raises:
         VaryError: there is none; the known ones are listed.
     """
+    if name in CHAT_FORMS:
+        return PromptForm(name)
     if name not in FORMS:
-        raise VaryError(f"unknown prompt_form {name!r}; known are {', '.join(FORMS)}")
+        known = ", ".join([*FORMS, *CHAT_FORMS])
+        raise VaryError(f"unknown prompt_form {name!r}; known are {known}")
     return FORMS[name]
+
+
+def find_chat_form(name: str) -> ChatForm | None:
+    """Return the chat form of a name, None where pictures are not asked in words."""
+    return CHAT_FORMS.get(name)
