@@ -194,6 +194,35 @@ class DataRecipe:
 
 
 @dataclass(frozen=True)
+class LoraRecipe:
+    """Low-rank adapters beside a language model's frozen weights.
+
+    Args:
+        rank: of each adapter.
+        alpha: what an adapter adds is multiplied by alpha / rank.
+        dropout: of what goes into the adapters.
+        targets: ends of names of the language model's linear layers (`q_proj`); none for all but
+            the head, as peft finds them.
+
+    Source: Hu et al. 2021; the defaults of alpha and dropout are those of peft's examples.
+    """
+
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.05
+    targets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no adapter has.
+
+        Raises:
+            VaryError: as told.
+        """
+        bounds: Bounds = {"rank": (1, None), "alpha": (1e-9, None), "dropout": (0, 0.999)}
+        check_bounds(self, "lora", bounds)
+
+
+@dataclass(frozen=True)
 class StageRecipe:
     """A stage of training; weights pass from one to the next.
 
@@ -206,6 +235,8 @@ class StageRecipe:
         sources: weight of each source, by its name; none for those of the recipe.
         frozen: patterns of parameters' names that are held fixed, `!` before one that is not after
             all, the last match counts; None for what belongs to the objective.
+        lora: train adapters of the language model in place of its own weights, which are frozen; the
+            stage ends with them merged in.
         vocabulary_rate: factor on the rate for the vocabulary.
         schedule: what the rate does after its rise: ``warmup_stable_decay`` stays and falls at the
             end, ``cosine`` falls to zero over the whole stage.
@@ -243,6 +274,7 @@ class StageRecipe:
     learning_rate: float
     sources: dict[str, float] = field(default_factory=dict)
     frozen: tuple[str, ...] | None = None
+    lora: LoraRecipe | None = None
     vocabulary_rate: float = 1.0
     schedule: Literal["warmup_stable_decay", "cosine"] = "warmup_stable_decay"
     warmup_steps: int = 200
@@ -305,6 +337,8 @@ class Recipe:
         out: folder of the run.
         precision: `bf16` computes under autocast over fp32 weights; `fp32` does not.
         num_workers: processes that render samples.
+        sharding: what each device holds under `torchrun`: ``none`` the whole model, ``fsdp2`` its
+            share of weights, gradients and moments.
         validation_samples: held-out samples that are measured.
         init: checkpoint folder that the run starts from instead of random weights.
     """
@@ -318,6 +352,7 @@ class Recipe:
     out: str = ""
     precision: Literal["bf16", "fp32"] = "bf16"
     num_workers: int = 1
+    sharding: Literal["none", "fsdp2"] = "none"
     validation_samples: int = 64
     init: str = ""
 
