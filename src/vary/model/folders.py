@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,8 +41,24 @@ def whole_folder(out: Path) -> Iterator[Path]:
     beside.mkdir()
     try:
         yield beside
+        grant_modes(beside)
         if out.exists():
             out.rmdir()
         beside.rename(out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def grant_modes(folder: Path) -> None:
+    """Give a folder's files the mode that the process's umask leaves to new ones.
+
+    safetensors writes its files so that nobody else may read them (mode 0600).
+    """
+    # Asking for the umask itself would change it for all threads; a new file tells it.
+    with tempfile.TemporaryDirectory(dir=folder) as beside:
+        probe = Path(beside) / "probe"
+        probe.touch()
+        mode = stat.S_IMODE(probe.stat().st_mode)
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)

@@ -19,6 +19,7 @@ from vary.data.manifest import replace_file
 from vary.data.shards import file_sha256
 from vary.errors import VaryError
 from vary.model import VaryForConditionalGeneration, VaryProcessor
+from vary.model.folders import grant_modes
 from vary.train.recipe import Recipe, StageRecipe, recipe_to_dict
 from vary.train.sources import Materials
 from vary.train.splits import text_hashes
@@ -164,6 +165,7 @@ def save_checkpoint(
     try:
         model.save_pretrained(beside)
         processor.save_pretrained(beside)
+        grant_modes(beside)
         beside.rename(folder)
     except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(beside, ignore_errors=True)
