@@ -107,6 +107,7 @@ def merge(
     from vary.model.folders import check_is_free
     from vary.model.merging import merge_into_language_model, merge_into_model
     from vary.model.sources import load_source
+    from vary.read.calibration import carry_calibration
 
     check_is_free(out)
     settle_torch()
@@ -121,6 +122,8 @@ def merge(
     if llm is None:
         merged = merge_into_model(base, sources, out, fusion=how, check=check)
         typer.echo(_said(how, merged.values, str(model)), err=True)
+        if carry_calibration(base, out):
+            typer.echo("calibration.json goes along: the CTC head is the same", err=True)
     else:
         merged = merge_into_language_model(
             base,

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,6 +112,24 @@ def load_calibration(folder: Path) -> Calibration:
     if calibration.weights_sha256 != weights_digest(folder):
         raise VaryError(f"{path} was measured on other weights than {WEIGHTS_FILE}; {way_out}")
     return calibration
+
+
+def carry_calibration(source: Path, target: Path) -> bool:
+    """Give a checkpoint the calibration of another with the same first vocabulary, bit for bit.
+
+    A vocabulary that is merged into a model leaves the CTC head as it is, and with it what was
+    measured on it.
+
+    Returns: whether there was one, and the target's weights are in one file to tell them by.
+
+    Raises:
+        VaryError: the source's is damaged, or belongs to other weights.
+    """
+    digest = weights_digest(target)
+    if not digest or not (source / CALIBRATION_FILE).is_file():
+        return False
+    replace(load_calibration(source), weights_sha256=digest).save(target)
+    return True
 
 
 def weights_digest(folder: Path) -> str:

@@ -17,15 +17,16 @@ from vary.checkpoints import CONFIG_FILE
 from vary.errors import VaryError
 from vary.model import VaryConfig, VaryForConditionalGeneration, VaryProcessor
 from vary.model.configuration import StripDecoder
+from vary.model.images import stack_pixels
 from vary.model.inspection import checkpoint_info
 from vary.model.limits import max_answer_tokens
-from vary.model.modeling import EncodedImages
+from vary.model.modeling import EncodedImages, pixel_names, size_names
 from vary.read.calibration import Calibration, load_calibration
 from vary.read.kinds import picture_kind
 from vary.read.loops import cut_loop
 from vary.read.marks import SeenLine
 from vary.read.page_recognizer import PageRecognizer
-from vary.read.scoring import ctc_log_probabilities, score_texts, select_images
+from vary.read.scoring import ctc_log_probabilities, ctc_scores, score_texts, select_images
 from vary.vocabulary.ctc import decode_greedy
 
 _PROCESSOR_FILE = "processor_config.json"
@@ -94,7 +95,10 @@ class LineRecognizer(Protocol):
 
 
 class StripRecognizer:
-    """Reads strips with a model whose vocabulary has a CTC head.
+    """Reads strips with a model whose first vocabulary has a CTC head.
+
+    Further vocabularies, such as one that was merged into it, are seen by its language model alone:
+    drafts, places and kinds of pictures are the first one's.
 
     Args:
         model: in evaluation mode, on its device.
@@ -121,10 +125,10 @@ class StripRecognizer:
     ) -> None:
         alphabet = getattr(model.config.vocabularies[0], "ctc_alphabet", None)
         rule = processor.image_processor.rules[0]
-        if alphabet is None or rule.mode != "strip" or len(model.config.vocabularies) > 1:
+        if alphabet is None or rule.mode != "strip":
             raise VaryError(
-                "this checkpoint does not read line strips: it needs a single vocabulary with a "
-                "CTC alphabet, and the image mode 'strip'"
+                "this checkpoint does not read line strips: its first vocabulary needs a CTC "
+                "alphabet, and the image mode 'strip'"
             )
         self.model = model
         self.processor = processor
@@ -146,7 +150,9 @@ class StripRecognizer:
             return []
         if self.decoder == "ctc":
             return self.draft(strips)
-        encoded, sizes, drafts = self._see(strips)
+        encoded, sizes = self._encode(strips)
+        assert encoded.ctc_logits is not None
+        drafts = self._drafts(strips, encoded.ctc_logits, int(sizes[:, 1].max()))
         found = {
             place: self._calibrated(_as_drafted(draft, "illegible"), draft)
             for place, draft in enumerate(drafts)
@@ -171,7 +177,12 @@ class StripRecognizer:
         """
         if not strips:
             return []
-        drafts = self._see(strips, only)[2]
+        rule = self.processor.image_processor.rules[0]
+        images = [rule.pixels(strip) for strip in strips]
+        pixels = rule.normalise(stack_pixels(images)).to(self.model.device)
+        logits = ctc_scores(self.model, pixels, [image.shape[:2] for image in images])
+        logits = only_characters(logits, self.alphabet, only)
+        drafts = self._drafts(strips, logits, pixels.shape[-1])
         return [self._calibrated(_as_drafted(draft), draft) for draft in drafts]
 
     def _calibrated(self, found: Recognition, draft: _Draft) -> Recognition:
@@ -187,26 +198,33 @@ class StripRecognizer:
         """Return which of `kinds` a picture is, given as `vary.read.kinds.small_picture` does."""
         return picture_kind(self.model, self.processor, picture)
 
-    def _see(
-        self, strips: Sequence[np.ndarray], only: str = ""
-    ) -> tuple[EncodedImages, Tensor, list[_Draft]]:
-        """Return strips as encoded, their sizes, and the CTC head's drafts, of some characters."""
-        images = self.processor.image_processor
-        features = images(list(strips))
-        pixels = features["pixel_values"].to(self.model.device)
-        encoded = self.model.encode_images([pixels], features["image_sizes"])
-        assert encoded.ctc_logits is not None
-        logits = only_characters(encoded.ctc_logits, self.alphabet, only)
-        column_px = pixels.shape[-1] / logits.shape[1]
+    def _encode(self, strips: Sequence[np.ndarray]) -> tuple[EncodedImages, Tensor]:
+        """Return strips as encoded by all vocabularies, and (B, 2 or more) their sizes."""
+        features = self.processor.image_processor(list(strips))
+        number = len(self.processor.image_processor.rules)
+        sizes = [features[name] for name in size_names(number)]
+        pixels = [features[name].to(self.model.device) for name in pixel_names(number)]
+        return self.model.encode_images(pixels, sizes), torch.cat(sizes, dim=1)
+
+    def _drafts(self, strips: Sequence[np.ndarray], logits: Tensor, width_px: int) -> list[_Draft]:
+        """Return the CTC head's drafts of strips.
+
+        Args:
+            strips: as they came.
+            logits: (B, columns, classes) of the CTC head.
+            width_px: of the batch of pixels, which the columns divide.
+        """
+        rule = self.processor.image_processor.rules[0]
+        column_px = width_px / logits.shape[1]
         drafts = []
         for strip, (text, columns, certainties) in zip(
             strips, decode_greedy(logits, self.alphabet), strict=True
         ):
             height, width = strip.shape[:2]
-            own_px = width * images.rules[0].scale(width, height)[0]
+            own_px = width * rule.scale(width, height)[0]
             places = [min(1.0, (column + 0.5) * column_px / own_px) for column in columns]
             drafts.append((text, places, certainties))
-        return encoded, features["image_sizes"], drafts
+        return drafts
 
     def _answer(self, encoded: EncodedImages, sizes: Tensor, drafts: list[str]) -> list[Answer]:
         """Return the language model's text of each strip.

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vary.model import VaryForConditionalGeneration, VaryProcessor
-from vary.model.modeling import EncodedImages
+from vary.model.modeling import EncodedImages, pad_ctc
 from vary.model.processing import pad_left
 
 
@@ -82,6 +83,28 @@ def _score(logits: Tensor, target: list[int]) -> TextScore:
     wanted = torch.tensor(target, device=logits.device)
     chosen = logits.log_softmax(-1).gather(1, wanted[:, None])
     return TextScore(float(chosen.sum()), bool((logits.argmax(-1) == wanted).all()))
+
+
+def ctc_scores(
+    model: VaryForConditionalGeneration, pixels: Tensor, sizes: Sequence[tuple[int, ...]]
+) -> Tensor:
+    """Return (B, columns, classes) scores of the first vocabulary's CTC head, padded with blanks.
+
+    Images of one size go through it together, as in `encode_images`; no other part of the model is
+    asked.
+
+    Args:
+        model: one whose first vocabulary has the head.
+        pixels: (B, 3, H, W) for the first vocabulary.
+        sizes: height and width of each image before it was padded.
+    """
+    vocabulary: Any = model.vocabularies[0]
+    rows: dict[int, Tensor] = {}
+    for height, width in dict.fromkeys(sizes):
+        members = [number for number, size in enumerate(sizes) if size == (height, width)]
+        seen = vocabulary(pixels[members, :, :height, :width])
+        rows.update(zip(members, seen.ctc_logits, strict=True))
+    return pad_ctc([rows[number] for number in range(len(sizes))])[0]
 
 
 def ctc_log_probabilities(
