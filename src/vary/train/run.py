@@ -17,7 +17,7 @@ from vary.train.folder import (
     run_inputs,
     save_checkpoint,
 )
-from vary.train.freezing import parameter_counts
+from vary.train.freezing import FrozenWatch, parameter_counts, told_by_part
 from vary.train.log import Journal, Log
 from vary.train.measure import Measure
 from vary.train.mixture import Mixture
@@ -140,6 +140,8 @@ class _Run:
         self.console.print(
             f"{stage.name}: {counts['trained']:,} parameters trained, {counts['frozen']:,} frozen"
         )
+        for told in told_by_part(objective.train().model):
+            self.console.print(told, highlight=False)
         batches = StageBatches(stage_mixture(recipe, stage, self.materials), stage, processor, room)
         log = Log(self._measures(stage, processor, room), self.journal, self.console)
         num_ranks = _num_ranks()
@@ -148,7 +150,7 @@ class _Run:
             AveragedWeights(model, stage.average_decay) if stage.average_decay else None,
             args=training_arguments(recipe, stage, self.folder / stage.name, num_ranks),
             train_dataset=batches,
-            callbacks=[stop, log],
+            callbacks=[FrozenWatch(model, stage.name), stop, log],
         )
         log.trainer, log.batches, stop.trainer = trainer, batches, trainer
         return trainer
