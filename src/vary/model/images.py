@@ -79,9 +79,7 @@ class ImageRule:
 
     def pixels(self, picture: Picture) -> np.ndarray:
         """Return (H, W, 3) uint8 of the size that the vocabulary wants."""
-        image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-        image = image.convert("RGB")
-        kernel = _RESAMPLING[self.resample]
+        image, kernel = as_image(picture), self.kernel
         if self.mode == "resize":
             return np.asarray(image.resize((self.width, self.height), kernel))
         if self.mode == "crop":
@@ -96,6 +94,11 @@ class ImageRule:
         padded = Image.new("RGB", (padded_width, padded_height), "white")
         padded.paste(image, (0, 0))
         return np.asarray(padded)
+
+    @property
+    def kernel(self) -> Image.Resampling:
+        """PIL's name of the resampling."""
+        return _RESAMPLING[self.resample]
 
     def _middle(self, image: Image.Image) -> np.ndarray:
         left, top = (image.width - self.width) // 2, (image.height - self.height) // 2
@@ -178,6 +181,12 @@ class VaryImageProcessor(BaseImageProcessor):
         return BatchFeature(features)
 
     __call__ = preprocess
+
+
+def as_image(picture: Picture) -> Image.Image:
+    """Return a picture in RGB."""
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    return image.convert("RGB")
 
 
 def stack_pixels(images: list[np.ndarray]) -> Tensor:
