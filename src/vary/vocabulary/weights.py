@@ -1,11 +1,11 @@
 """Encoders in the layouts of other projects, found in a state dict and loaded strictly."""
 
+import zipfile
 from os import PathLike
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -23,6 +23,8 @@ _HUGGING_FACE_NAMES = (
     (".layer_norm1.", ".norm1."),
     (".layer_norm2.", ".norm2."),
 )
+# Under which trainers put the weights: LAVIS and SAM's kin, Lightning, DeepSpeed.
+_STATE_KEYS = ("model", "state_dict", "module")
 _NECK_KEYS = ("neck.0.weight", "neck.conv1.weight")
 
 
@@ -37,17 +39,33 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        loaded = _load_pickle(path)
+    # What is no pickle at all raises almost anything.
+    except Exception as error:
         reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise InputError(
             f"{path} cannot be read as weights ({reason}); give an undamaged .safetensors file, or "
             "a .pth or .bin file that holds tensors only"
         ) from error
-    state = loaded.get("model", loaded) if isinstance(loaded, dict) else loaded
+    state = _unwrap(loaded)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{path} holds no state dict (names to tensors)")
     return state
+
+
+def _load_pickle(path: Path) -> Any:
+    """Return what a pickle holds; tensors stay on disk until they are used, where it allows."""
+    if zipfile.is_zipfile(path):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _unwrap(loaded: Any) -> Any:
+    """Return the state dict of a training's checkpoint, which holds more than it."""
+    for key in _STATE_KEYS:
+        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
+            return loaded[key]
+    return loaded
 
 
 def find_encoder(state: dict[str, Tensor]) -> dict[str, Tensor]:
