@@ -10,18 +10,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import yaml
+from PIL import Image
 from rich.console import Console
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 import vary.train.run
+from vary.data.schema import EncodedImage, Sample, write_samples
+from vary.model.building import add_image_tokens, build_vary
+from vary.model.configuration import config_from_dict
+from vary.model.tokenizer import train_tokenizer
+from vary.model.tower import TowerConfig
 from vary.train.batches import StageBatches
 from vary.train.build import build
 from vary.train.log import Log
-from vary.train.recipe import Recipe, StageRecipe
+from vary.train.recipe import Recipe, StageRecipe, load_recipe
 from vary.train.run import stage_mixture
 from vary.train.sources import Materials
+from vary.vocabulary import ViTDetConfig
 
 
 @pytest.fixture(scope="session")
@@ -144,3 +154,105 @@ def log_every_step() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vary.train.run, "Log", functools.partial(Log, every=1))
         yield
+
+
+_PAGE_TEXTS = ("harbour", "seven ferries", "a long mole", "north", "measure twice", "lanterns")
+_FIRST_VOCABULARY = {
+    "image_size": [64, 128],
+    "patch_size": 8,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "window_size": 7,
+    "global_blocks": [1],
+    "out_channels": 16,
+    "merge_channels": [24, 32],
+}
+_LANGUAGE_MODEL = {
+    "model_type": "llama",
+    "hidden_size": 48,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 96,
+    "tie_word_embeddings": True,
+}
+_IMAGE = {"height": 64, "width": 128, "mean": [0.9, 0.9, 0.9], "std": [0.5, 0.5, 0.5]}
+
+
+def _base(folder: Path) -> None:
+    """Write a model as Vary-base is one: CLIP beside a ViTDet before a language model."""
+    torch.manual_seed(5)
+    tokenizer = train_tokenizer(list(_PAGE_TEXTS), 320, "", 4)
+    fields = {"vocab_size": len(tokenizer), "bos_token_id": None}
+    fields |= {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    config = config_from_dict({**_LANGUAGE_MODEL, **fields})
+    language_model = AutoModelForCausalLM.from_config(config)
+    add_image_tokens(language_model, tokenizer)
+    clip = {"image_size": 32, "patch_size": 16, "hidden_size": 32, "intermediate_size": 48}
+    clip |= {"num_hidden_layers": 2, "num_attention_heads": 2, "attention_dropout": 0.5}
+    model, processor = build_vary(
+        [ViTDetConfig(**_FIRST_VOCABULARY), TowerConfig(clip, layer=-2, input_size=[32, 64])],
+        language_model,
+        tokenizer,
+        image_rules=[_IMAGE, {"height": 32, "width": 64, "mean": [0.5] * 3, "std": [0.3] * 3}],
+    )
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def _pages(path: Path) -> None:
+    """Write a set of small noisy pages."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for number in range(48):
+        file = io.BytesIO()
+        pixels = rng.integers(256, size=(64, 128)).astype(np.uint8)
+        Image.fromarray(pixels).save(file, format="PNG")
+        image = EncodedImage(file.getvalue(), "a.png", 128, 64)
+        text = _PAGE_TEXTS[number % len(_PAGE_TEXTS)]
+        samples.append(Sample(f"s/{number}", (image,), "document", "en", "text", text))
+    path.parent.mkdir()
+    write_samples(samples, path)
+
+
+@pytest.fixture(scope="session")
+def base_recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a recipe as of the paper's second model: both vocabularies frozen, the rest trained."""
+    folder = tmp_path_factory.mktemp("base")
+    _base(folder / "init")
+    _pages(folder / "set" / "part-00000.parquet")
+    fields = {
+        "name": "base",
+        "seed": 4,
+        "precision": "fp32",
+        "num_workers": 0,
+        "validation_samples": 2,
+        "init": str(folder / "init"),
+        "model": {"vocabulary": _FIRST_VOCABULARY, "text": _LANGUAGE_MODEL, "image": _IMAGE}
+        | {"tokenizer": {"vocabulary_size": 300}},
+        "data": {"sources": [{"name": "pages", "kind": "shards", "path": str(folder / "set")}]},
+        "stages": [
+            {
+                "name": "read",
+                "objective": "text",
+                "frozen": ["vocabularies.*"],
+                "steps": 10,
+                "batch_size": 4,
+                "learning_rate": 1.0e-2,
+                "warmup_steps": 2,
+                "validate_steps": 100,
+                "save_steps": 5,
+            }
+        ],
+    }
+    path = folder / "base.yaml"
+    path.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def base(base_recipe_file: Path) -> Callable[..., Recipe]:
+    """Return a function that gives the recipe of two frozen vocabularies with overrides."""
+    return lambda *overrides: load_recipe(base_recipe_file, overrides)
