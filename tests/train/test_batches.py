@@ -55,7 +55,7 @@ class Choosy:
     def example(self, index):
         if self.refuses(index):
             raise Reject("no font has the glyphs", f"index {index}")
-        return Example(f"choosy/{index}", np.full((48, 128), 255, np.uint8), self.text)
+        return Example(f"choosy/{index}", (np.full((48, 128), 255, np.uint8),), self.text)
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_source_whose_answers_are_all_too_long_gives_nothing(of_source):
 
 def test_a_strip_with_a_character_that_ctc_does_not_know_is_named(built):
     white = np.full((48, 128), 255, np.uint8)
-    given = {1: Example("odd", white, "q\u4e2d"), 2: Example("even", white, "q")}
+    given = {1: Example("odd", (white,), "q\u4e2d"), 2: Example("even", (white,), "q")}
     batch = collate(given, built[1], room=Room(alphabet="pq"))
     assert batch["ids"] == ["even"]
     assert batch["rejects"] == [("odd", "not in the CTC alphabet: \u4e2d")]
@@ -187,7 +187,7 @@ def test_a_source_that_rejects_much_is_let_go_on(of_source):
 
 def test_an_answer_longer_than_the_positions_is_rejected_by_name(built):
     white = np.full((48, 128), 255, np.uint8)
-    given = {5: Example("long", white, "qx" * 40), 9: Example("short", white, "q")}
+    given = {5: Example("long", (white,), "qx" * 40), 9: Example("short", (white,), "q")}
     batch = collate(given, built[1], room=Room(answer_tokens=20))
     assert (batch["ids"], batch["numbers"]) == (["short"], [9])
     ((name, reason),) = batch["rejects"]
@@ -200,8 +200,8 @@ def test_characters_of_pages_are_those_of_the_lines_that_are_learned(built, monk
     monkeypatch.setattr(built[1].image_processor.rules[0], "mode", "resize")
     white = np.full((48, 256), 255, np.uint8)
     lines = (TextLine("abc", 2, 2, 60, 20), TextLine("a\u4e2d", 2, 24, 60, 44))
-    some = Example("some", white, "abc\na\u4e2d", lines)
-    none = Example("none", white, "\u4e2d\u4e2d", lines[1:])
+    some = Example("some", (white,), "abc\na\u4e2d", lines)
+    none = Example("none", (white,), "\u4e2d\u4e2d", lines[1:])
     room = Room(alphabet="abc")
     both, first, second = (
         collate(dict(enumerate(given)), built[1], room=room)

@@ -25,7 +25,7 @@ class Numbered:
         return int(np.random.default_rng(index).choice([128, 192, 256]))
 
     def example(self, index):
-        return Example(f"{self.name}/{index}", np.zeros((8, 8), np.uint8), "a")
+        return Example(f"{self.name}/{index}", (np.zeros((8, 8), np.uint8),), "a")
 
 
 def mixture(weights=WEIGHTS, seed=3, stage="read", size=40):

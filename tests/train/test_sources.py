@@ -12,6 +12,7 @@ from vary.data.engines.base import Reject
 from vary.data.schema import EncodedImage, Sample, write_samples
 from vary.data.shard_rows import ShardRows
 from vary.errors import InputError, VaryError
+from vary.train.batches import collate
 from vary.train.recipe import load_recipe
 from vary.train.sources import Materials, ShardSource
 
@@ -162,12 +163,16 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_sample_that_cannot_be_learned_from_is_rejected_with_its_name(tmp_path, name):
+def test_a_sample_that_cannot_be_learned_from_is_rejected_with_its_name(tmp_path, name, built):
     sample, told = BAD[name]
     source = ShardSource("set", ShardRows(write_set(tmp_path / "set", [sample])), np.array([0]))
-    with pytest.raises(Reject) as reject:
-        source.example(0)
-    assert str(reject.value).startswith(told)
+    try:
+        batch = collate({0: source.example(0)}, built[1])
+    except Reject as reject:
+        assert str(reject).startswith(told)
+    else:
+        assert batch["rejects"] == [(name, told)]
+        assert not batch["texts"]
 
 
 SET = 'data.sources=[{{name: "mine", kind: "shards", path: "{}"}}]'

@@ -65,7 +65,7 @@ class ShardRows(WithCaches):
         return sample_from_row(self._groups(file, group).slice(place, 1).to_pylist()[0])
 
     def text_length(self, row: int) -> int:
-        """Return how many characters the text of a sample has."""
+        """Return how many characters the text and the turns of a sample have."""
         file, within = _place(self.file_starts, row)
         return int(self._lengths(file)[within])
 
@@ -107,7 +107,10 @@ class ShardRows(WithCaches):
             return list(parquet.read(columns=[name])[name].to_pylist())
 
     def _read_lengths(self, file: int) -> np.ndarray:
-        return np.array([len(text) for text in self._read_column(file, "text")])
+        with _opened(self.files[file]) as parquet:
+            columns = parquet.read(columns=["text", "messages"]).to_pydict()
+        turns = [sum(len(turn["content"]) for turn in part or ()) for part in columns["messages"]]
+        return np.array(list(map(len, columns["text"]))) + np.array(turns, dtype=np.int64)
 
 
 def _place(starts: np.ndarray, row: int) -> tuple[int, int]:

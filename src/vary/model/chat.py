@@ -76,6 +76,18 @@ class Conversation:
             kept -= 1
         return Conversation(self.tokens[:kept], self.is_answer[:kept])
 
+    @property
+    def last_answer(self) -> int:
+        """Where the last answer begins; the number of tokens where there is none."""
+        place = len(self.tokens)
+        while place and not self.is_answer[place - 1]:
+            place -= 1
+        if not place:
+            return len(self.tokens)
+        while place and self.is_answer[place - 1]:
+            place -= 1
+        return place
+
     def labels(self) -> list[int]:
         """Return the tokens where they are learned, -100 elsewhere."""
         pairs = zip(self.tokens, self.is_answer, strict=True)

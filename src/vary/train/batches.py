@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -17,10 +18,13 @@ from vary.data.text_lines import TextLine
 from vary.errors import VaryError
 from vary.model.images import ImageRule, stack_pixels
 from vary.model.processing import VaryProcessor
+from vary.train.conversations import Asked, asked
 from vary.train.mixture import Mixture, StepPlan
 from vary.train.recipe import StageRecipe
-from vary.train.sources import Example
+from vary.train.sources import Example, Picture
 
+# A label that no loss is taken of.
+NOT_LEARNED = -100
 # A source that gives nothing so many times in a row, and gave nothing before, gives nothing.
 _MAX_REJECTS = 100
 
@@ -32,25 +36,37 @@ class Room:
     Args:
         answer_tokens: of the longest answer.
         alphabet: characters that the CTC head knows.
+        tokens: of the longest conversation.
     """
 
     answer_tokens: int = sys.maxsize
     alphabet: str = ""
+    tokens: int = sys.maxsize
 
 
 NO_BOUNDS = Room()
 
 
-class Batch(TypedDict):
+class _Images(TypedDict):
+    """What vocabularies see, see `Batch`."""
+
+    pixels: list[Tensor]
+    sizes: list[Tensor]
+
+
+class Batch(_Images):
     """Samples that are computed together.
 
     Keys:
-        pixels: for each vocabulary (B, 3, H, W) uint8, padded with white right and below.
-        sizes: for each vocabulary (B, 2) height and width before padding.
-        texts: what stands on each.
+        pixels: for each vocabulary (V, 3, H, W) uint8, padded with white right and below, V images:
+            one for each sample, or those of all conversations in order; none where there are none.
+        sizes: for each vocabulary (V, 2) height and width before padding.
+        texts: what stands on each; of conversations the last answer.
         lines: of each, the lines of text whose characters the CTC head knows, with their boxes in
             pixels; none where the source knows no boxes or the picture is a strip of one line.
-        answers: the tokens of each, with what the prompt's form puts behind and the end.
+        answers: the tokens of each, with what the prompt's form puts behind and the end; of
+            conversations those that are learned.
+        conversations: of each sample, under a chat form; otherwise there are none.
         ids: of the samples.
         numbers: of the samples in the stage's order.
         counts: characters (`ctc`) and tokens (`text`) that the losses are means over.
@@ -58,11 +74,10 @@ class Batch(TypedDict):
         index: the batch's number; with the run's seed it makes the batch again.
     """
 
-    pixels: list[Tensor]
-    sizes: list[Tensor]
     texts: list[str]
     lines: list[tuple[TextLine, ...]]
     answers: list[list[int]]
+    conversations: list[Asked]
     ids: list[str]
     numbers: list[int]
     counts: dict[str, int]
@@ -82,14 +97,16 @@ def collate(
     Args:
         examples: by their numbers.
         processor: sizes pictures and tokenises answers.
-        room: longer answers are left out and named.
+        room: longer answers are left out and named; longer conversations lose their end.
         index: of the batch.
     """
-    numbers = list(examples)
-    answers = processor.answer_tokens([examples[n].text for n in numbers]) if numbers else []
+    if processor.chat is not None:
+        return _collate_conversations(examples, processor, room, index)
     rejects: list[tuple[str, str]] = []
+    fit = [n for n, example in examples.items() if not _lacks(example, rejects)]
+    answers = processor.answer_tokens([examples[n].text for n in fit]) if fit else []
     kept: dict[int, list[int]] = {}
-    for number, answer in zip(numbers, answers, strict=True):
+    for number, answer in zip(fit, answers, strict=True):
         if len(answer) <= room.answer_tokens:
             kept[number] = answer
         else:
@@ -110,11 +127,11 @@ def collate(
     # By the kind of picture, not by what this batch happens to hold: the parts of a step add up.
     characters = texts if is_strip else [line.text for of_one in lines for line in of_one]
     return {
-        "pixels": [stack_pixels(made) for made in arrays] if kept else [],
-        "sizes": [torch.tensor([array.shape[:2] for array in made]) for made in arrays],
+        **_stacked(arrays),
         "texts": texts,
         "lines": lines,
         "answers": list(kept.values()),
+        "conversations": [],
         "ids": [examples[number].id for number in kept],
         "numbers": list(kept),
         "counts": {"ctc": sum(map(len, characters)), "text": sum(map(len, kept.values()))},
@@ -123,10 +140,82 @@ def collate(
     }
 
 
+def _lacks(example: Example, rejects: list[tuple[str, str]]) -> bool:
+    """Return whether an example is not one picture with a text; why is put down."""
+    if len(example.pictures) != 1:
+        reason = f"not one image: {example.id} has {len(example.pictures)}"
+    elif not example.text:
+        reason = f"no text: {example.id}"
+    else:
+        return False
+    rejects.append((example.id, reason))
+    return True
+
+
+def _stacked(arrays: list[list[np.ndarray]]) -> _Images:
+    """Return images as each vocabulary gets them, padded to one size."""
+    return {
+        "pixels": [stack_pixels(made) for made in arrays if made],
+        "sizes": [torch.tensor([array.shape[:2] for array in made]) for made in arrays if made],
+    }
+
+
+def _collate_conversations(
+    examples: Mapping[int, Example], processor: VaryProcessor, room: Room, index: int
+) -> Batch:
+    """Return a batch of conversations, of any number of pictures each."""
+    rules = processor.image_processor.rules
+    rejects: list[tuple[str, str]] = []
+    kept: dict[int, Asked] = {}
+    arrays: list[list[np.ndarray]] = [[] for _ in rules]
+    for number, example in examples.items():
+        made = [[rule.pixels(picture) for picture in example.pictures] for rule in rules]
+        told: Asked | str = "no question for it, and no conversation"
+        if example.turns:
+            told = asked(example.turns, _token_counts(made, processor), processor, room.tokens)
+        if isinstance(told, str):
+            rejects.append((example.id, told))
+            continue
+        kept[number] = told
+        for column, images in zip(arrays, made, strict=True):
+            column.extend(images[: told.num_images])
+    answers = [
+        [label for label in one.conversation.labels() if label != NOT_LEARNED]
+        for one in kept.values()
+    ]
+    return {
+        **_stacked(arrays),
+        "texts": [one.answer for one in kept.values()],
+        "lines": [()] * len(kept),
+        "answers": answers,
+        "conversations": list(kept.values()),
+        "ids": [examples[number].id for number in kept],
+        "numbers": list(kept),
+        "counts": {"ctc": 0, "text": sum(map(len, answers))},
+        "rejects": rejects,
+        "index": index,
+    }
+
+
+def _token_counts(made: list[list[np.ndarray]], processor: VaryProcessor) -> list[int]:
+    """Return the vision tokens of each image, which is given as each vocabulary gets it."""
+    sizes = [
+        [side for array in of_one for side in array.shape[:2]] for of_one in zip(*made, strict=True)
+    ]
+    return [processor.num_image_tokens(*of_one) for of_one in sizes]
+
+
+def _size_of(picture: Picture) -> tuple[int, int]:
+    """Return a picture's width and height."""
+    if isinstance(picture, Image.Image):
+        return picture.size
+    return picture.shape[1], picture.shape[0]
+
+
 def _fitted_lines(example: Example, rule: ImageRule, known: frozenset[str]) -> tuple[TextLine, ...]:
     """Return an example's lines with their boxes on the picture as the vocabulary gets it."""
     picture = example.picture
-    height, width = picture.size[::-1] if isinstance(picture, Image.Image) else picture.shape[:2]
+    width, height = _size_of(picture)
     across, down = rule.scale(width, height)
     return tuple(
         TextLine(line.text, line.x0 * across, line.y0 * down, line.x1 * across, line.y1 * down)
@@ -232,7 +321,7 @@ def measured_batches(
         VaryError: none could be made.
     """
     examples: dict[int, Example] = {}
-    last = None
+    last: object = None
     places = {mixture.place(number): number for number in reversed(range(num_samples))}
     numbers = sorted(places.values(), key=lambda n: (mixture.length_hint(n), n))
     for number in numbers:  # a small set comes round again: each sample once
@@ -246,7 +335,8 @@ def measured_batches(
     batches = [collate({n: examples[n] for n in cut}, processor, room=room) for cut in cuts]
     made = [batch for batch in batches if batch["texts"]]
     if not made:
-        told = last or "all are longer than the model's positions"
+        refused = [reason for batch in batches for _, reason in batch["rejects"]]
+        told = last or next(iter(refused), "there are none")
         raise VaryError(
             f"stage {mixture.stage}: no held-out sample could be made ({told}); give other fonts, "
             "text or options"

@@ -12,7 +12,7 @@ from vary.data.text_lines import TextLine
 from vary.errors import VaryError
 from vary.model.modeling import EncodedImages, VaryForConditionalGeneration, pad_ctc
 from vary.model.processing import VaryProcessor
-from vary.train.batches import Batch
+from vary.train.batches import NOT_LEARNED, Batch
 from vary.train.ctc_loss import ctc_loss_sum
 from vary.train.drafts import spoil
 from vary.train.freezing import freeze, frozen_patterns, is_fixed
@@ -86,7 +86,7 @@ class ReadingObjective(nn.Module):
             # A device whose part of the step is empty still has to take part in the gradient.
             nothing = sum(p.sum() * 0.0 for p in self.parameters() if p.requires_grad)
             return dict.fromkeys(("loss", *self.loss_names), torch.as_tensor(nothing))
-        with self.autocast(batch["pixels"][0].device.type):
+        with self.autocast(next(self.model.parameters()).device.type):
             means = self._losses(batch)
         counts = batch["counts"]
         losses = {
@@ -108,6 +108,8 @@ class ReadingObjective(nn.Module):
         ]
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        if batch["conversations"]:
+            return {"text": self._conversation_loss(batch)}
         encoded = self.model.encode_images(self.images(batch), batch["sizes"])
         losses: dict[str, Tensor] = {}
         if "ctc" in self.loss_names:
@@ -181,6 +183,27 @@ class ReadingObjective(nn.Module):
         output = self.model(vision_tokens=encoded.tokens, use_cache=False, **inputs)
         return output.loss
 
+    def _conversation_loss(self, batch: Batch) -> Tensor:
+        """Return the loss of the assistant's turns; conversations may be without images."""
+        tokens = None
+        if batch["pixels"]:
+            tokens = self.model.encode_images(self.images(batch), batch["sizes"]).tokens
+        stream = f"masks/{self.stage.name}"
+        rngs = [sample_rng(self.seed, stream, number) for number in batch["numbers"]]
+        given = [one.conversation for one in batch["conversations"]]
+        rows = [(list(one.tokens), one.labels()) for one in given]
+        inputs = self._padded_rows(rows, rngs)
+        inputs["position_ids"] = torch.arange(inputs["input_ids"].shape[1]).expand(len(rows), -1)
+        device = next(self.model.parameters()).device
+        inputs = {name: tensor.to(device) for name, tensor in inputs.items()}
+        loss = self.model(vision_tokens=tokens, use_cache=False, **inputs).loss
+        return loss if tokens is not None else loss + self._nothing_seen()
+
+    def _nothing_seen(self) -> Tensor:
+        """Return a zero that what sees takes part in: a device's batch may be without images."""
+        parts = [*self.model.vocabularies.parameters(), *self.model.projector.parameters()]
+        return torch.as_tensor(sum(part.sum() * 0.0 for part in parts if part.requires_grad))
+
     def _drafts(
         self, encoded: EncodedImages, texts: list[str], rngs: list[np.random.Generator]
     ) -> list[str | None]:
@@ -204,19 +227,29 @@ class ReadingObjective(nn.Module):
         self, before: list[list[int]], after: list[list[int]], rngs: list[np.random.Generator]
     ) -> dict[str, Tensor]:
         """Return inputs and labels of prompts and answers, padded on the right."""
+        pairs = zip(before, after, strict=True)
+        rows = [
+            ([*prompt, *answer], [*[NOT_LEARNED] * len(prompt), *answer])
+            for prompt, answer in pairs
+        ]
+        return self._padded_rows(rows, rngs)
+
+    def _padded_rows(
+        self, rows: Sequence[tuple[list[int], list[int]]], rngs: list[np.random.Generator]
+    ) -> dict[str, Tensor]:
+        """Return tokens and labels, padded on the right; a share of what is learned is hidden."""
         pad = self.processor.tokenizer.pad_token_id
-        length = max(len(a) + len(b) for a, b in zip(before, after, strict=True))
-        input_ids = torch.full((len(before), length), pad)
-        labels = torch.full_like(input_ids, -100)
+        length = max(len(tokens) for tokens, _ in rows)
+        input_ids = torch.full((len(rows), length), pad)
+        labels = torch.full_like(input_ids, NOT_LEARNED)
         attention = torch.zeros_like(input_ids)
-        rows = enumerate(zip(before, after, rngs, strict=True))
-        for row, (prompt, answer, rng) in rows:
-            start, stop = len(prompt), len(prompt) + len(answer)
-            hidden = rng.random(len(answer)) < self.stage.mask_share
-            shown = [pad if hide else token for token, hide in zip(answer, hidden, strict=True)]
-            input_ids[row, :stop] = torch.tensor(prompt + shown)
-            labels[row, start:stop] = torch.tensor(answer)
-            attention[row, :stop] = 1
+        for row, ((tokens, learned), rng) in enumerate(zip(rows, rngs, strict=True)):
+            places = np.flatnonzero(np.array(learned) != NOT_LEARNED)
+            shown = torch.tensor(tokens)
+            shown[places[rng.random(len(places)) < self.stage.mask_share]] = pad
+            input_ids[row, : len(tokens)] = shown
+            labels[row, : len(tokens)] = torch.tensor(learned)
+            attention[row, : len(tokens)] = 1
         return {"input_ids": input_ids, "labels": labels, "attention_mask": attention}
 
     def _positions(self, counts: list[int], before: list[list[int]], length: int) -> Tensor:

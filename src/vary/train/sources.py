@@ -19,10 +19,12 @@ from vary.data.engines.page.engine import PageConfig, PageEngine
 from vary.data.engines.page.line import LineRenderer
 from vary.data.engines.page.line_text import fold_text
 from vary.data.engines.page.lines_of import line_texts, paragraphs_in
+from vary.data.questions import question_for, questions_of
 from vary.data.shard_rows import ShardRows
 from vary.data.text_lines import TextLine, text_lines
 from vary.errors import VaryError
 from vary.strict import build_value, check_keys
+from vary.train.conversations import Turns, ask, turns_of
 from vary.train.recipe import DataRecipe, Recipe, SourceRecipe, StageRecipe
 from vary.train.splits import FontSplit, TextSplit, split_fonts, split_text
 
@@ -39,20 +41,28 @@ _NO_OPTIONS = {
 
 @dataclass(frozen=True)
 class Example:
-    """A picture and what stands on it.
+    """Pictures and what stands on them.
 
     Args:
         id: makes the example again, alone.
-        picture: (H, W) or (H, W, 3) uint8, or an image.
+        pictures: (H, W) or (H, W, 3) uint8, or images; one, unless it is a conversation.
         text: the answer.
         lines: the lines of the text with their boxes, where they are known and the picture is not
             a strip of one.
+        turns: the conversation, for models that are asked in words; the last one is the answer.
     """
 
     id: str
-    picture: Picture
+    pictures: tuple[Picture, ...]
     text: str
     lines: tuple[TextLine, ...] = ()
+    turns: Turns = ()
+
+    @property
+    def picture(self) -> Picture:
+        """The only picture."""
+        (picture,) = self.pictures
+        return picture
 
 
 class Source(Protocol):
@@ -89,14 +99,23 @@ class LineSource(WithCaches):
             has the same share of all pixels.
         seed: of the run.
         stage: part of the seed, so that stages see other lines.
+        language: of the text.
     """
 
     num_examples: int | None = None
 
     def __init__(
-        self, name: str, renderer: LineRenderer, widths_px: Sequence[int], seed: int, stage: str
+        self,
+        name: str,
+        renderer: LineRenderer,
+        widths_px: Sequence[int],
+        seed: int,
+        stage: str,
+        *,
+        language: str = "",
     ) -> None:
         self.name = name
+        self.language = language
         self.renderer = renderer
         self.widths_px = tuple(widths_px)
         self.seed = seed
@@ -127,7 +146,10 @@ class LineSource(WithCaches):
         line = self.renderer.draw_whole(rng, width, _LINE_TRIES)
         padded = np.full((line.strip.shape[0], width), 255, np.uint8)
         padded[:, : line.strip.shape[1]] = line.strip
-        return Example(f"{self.stream}/{self.seed}/{index}", padded, line.text)
+        name = f"{self.stream}/{self.seed}/{index}"
+        return Example(
+            name, (padded,), line.text, turns=_reading_turns(name, line.text, self.language)
+        )
 
 
 class EngineSource:
@@ -137,13 +159,15 @@ class EngineSource:
         name: the recipe's.
         engine: makes them.
         seed: of the run and the stage.
+        language: of the text.
     """
 
     num_examples: int | None = None
 
-    def __init__(self, name: str, engine: PageEngine, seed: int) -> None:
+    def __init__(self, name: str, engine: PageEngine, seed: int, language: str = "") -> None:
         self.name = name
         self.engine = engine
+        self.language = language
         self.seed = seed
 
     def length_hint(self, index: int) -> int:
@@ -158,11 +182,13 @@ class EngineSource:
         """
         drawn = self.engine.draw(index, sample_rng(self.seed, self.engine.name, index))
         name = sample_id(self.engine.name, self.seed, index)
-        return Example(name, drawn.image, drawn.text, text_lines(drawn.text, drawn.words))
+        lines = text_lines(drawn.text, drawn.words)
+        turns = _reading_turns(name, drawn.text, self.language)
+        return Example(name, (drawn.image,), drawn.text, lines, turns)
 
 
 class ShardSource:
-    """Samples of a set on disk that have one image and a text; the hint is the text's length.
+    """Samples of a set on disk; the hint is how long text and turns are.
 
     Args:
         name: the recipe's.
@@ -177,26 +203,30 @@ class ShardSource:
         self.num_examples: int | None = len(members)
 
     def length_hint(self, index: int) -> int:
-        """Return how many characters the text has."""
+        """Return how many characters the text and the turns have."""
         return self.rows.text_length(int(self.members[index]))
 
     def example(self, index: int) -> Example:
         """Return a sample.
 
         Raises:
-            Reject: it has not one image, no text, or an image that cannot be read.
+            Reject: an image cannot be read.
         """
         sample = self.rows.sample(int(self.members[index]))
-        if len(sample.images) != 1:
-            raise Reject("not one image", f"{sample.id} has {len(sample.images)}")
-        if not sample.text:
-            raise Reject("no text", sample.id)
-        try:
-            image = Image.open(io.BytesIO(sample.images[0].bytes))
-            image.load()
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise Reject("image cannot be read", f"{sample.id}: {error}") from error
-        return Example(sample.id, image, sample.text, text_lines(sample.text, sample.words or ()))
+        images = []
+        for encoded in sample.images:
+            try:
+                images.append(Image.open(io.BytesIO(encoded.bytes)))
+                images[-1].load()
+            except (OSError, ValueError, Image.DecompressionBombError) as error:
+                raise Reject("image cannot be read", f"{sample.id}: {error}") from error
+        lines = text_lines(sample.text, sample.words or ()) if len(images) == 1 else ()
+        return Example(sample.id, tuple(images), sample.text, lines, turns_of(sample))
+
+
+def _reading_turns(name: str, text: str, language: str) -> Turns:
+    questions = questions_of("document", "text", language)
+    return ask(question_for(name, questions), text)
 
 
 class Materials:
@@ -309,7 +339,9 @@ class Materials:
                 corpus = paragraphs_in(corpus, source.language)
             texts = line_texts(corpus, source.language, find_alphabet(self.data.alphabet))
             renderer = LineRenderer(texts, library, config)
-            return LineSource(source.name, renderer, stage.widths_px, seed, stage.name)
+            return LineSource(
+                source.name, renderer, stage.widths_px, seed, stage.name, language=source.language
+            )
         check_keys(source.options, _option_names(PageConfig) - _NO_OPTIONS, where)
         fields: dict[str, Any] = {"kind": source.kind, "language": source.language}
         made = PageConfig(Path(self.data.text), **fields)
@@ -317,7 +349,7 @@ class Materials:
         # Of its own for each source, or words and pages would be drawn from the same dice.
         stream = f"stage/{stage.name}/{source.name}"
         stage_seed = int(sample_rng(seed, stream, 0).integers(2**31))
-        return EngineSource(source.name, engine, stage_seed)
+        return EngineSource(source.name, engine, stage_seed, source.language)
 
 
 def _option_names(kind: type[Any]) -> set[str]:

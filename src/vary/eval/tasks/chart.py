@@ -19,6 +19,7 @@ from statistics import fmean
 from typing import Any, ClassVar, Literal
 
 from vary.data.manifest import MANIFEST_NAME
+from vary.data.questions import questions_of
 from vary.data.schema import Sample
 from vary.errors import InputError, VaryError
 from vary.eval.data import shard_prompts
@@ -30,7 +31,7 @@ from vary.eval.records import Prompt, clean_text
 from vary.eval.tasks.base import Measured, Metric, Task, TaskInfo
 from vary.extras import require
 
-PROMPT = "Convert this chart to python-dict"
+PROMPT = questions_of("chart", "dict", "")[0]
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 TRUTHS = (".json", ".txt")
 # Files about a folder rather than about a chart of it.

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from vary.data.questions import questions_of
 from vary.eval.data import load_pages
 from vary.eval.metrics.parts import split_markdown
 from vary.eval.metrics.text import text_metrics
@@ -23,10 +24,7 @@ from vary.eval.records import Prompt
 from vary.eval.tasks.base import Measured, Metric, TaskInfo
 from vary.eval.tasks.ocr import EDIT_DISTANCE, F1, OcrTask, page_prompt
 
-PROMPTS = {
-    "zh": "将这幅图转成markdown格式。",
-    "": "Convert the image to markdown format.",
-}
+PROMPTS = {language: questions_of("document", "markdown", language)[0] for language in ("zh", "")}
 PARTS = ("text", "math", "tables")
 # What is shown of each part.
 _OF_PARTS = (EDIT_DISTANCE, F1)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from vary.data.questions import questions_of
 from vary.eval.data import Page, load_pages
 from vary.eval.metrics.meteor import load_wordnet
 from vary.eval.metrics.text import text_metrics
@@ -22,10 +23,7 @@ from vary.eval.records import Prompt
 from vary.eval.tasks.base import Measured, Metric, Task, TaskInfo
 from vary.extras import require
 
-PROMPTS = {
-    "zh": "写出这幅图中所有文字。",
-    "": "Provide the OCR results of this image.",
-}
+PROMPTS = {language: questions_of("document", "text", language)[0] for language in ("zh", "")}
 EDIT_DISTANCE = Metric("edit_distance", "edit distance", "lower", 1.0, 0.0, "edit distance")
 F1 = Metric("f1", "F1 (sets of words)", "higher", 0.0, 1.0, "F1-score")
 PRECISION = Metric("precision", "precision (sets)", "higher", 0.0, 1.0, "precision")
