@@ -219,7 +219,7 @@ def _pages(path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def base_recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a recipe as of the paper's second model: both vocabularies frozen, the rest trained."""
+    """Return a recipe as of the paper's second model: two frozen vocabularies, the rest trained."""
     folder = tmp_path_factory.mktemp("base")
     _base(folder / "init")
     _pages(folder / "set" / "part-00000.parquet")

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback
 
 from vary.errors import VaryError
 from vary.train.checksums import checksum
@@ -112,7 +112,8 @@ def _parts(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 def held_fixed(model: nn.Module) -> dict[str, Tensor]:
     """Return all that must not change: frozen parameters, and the buffers of what is fixed."""
-    held = {name: p for name, p in model.named_parameters() if not p.requires_grad}
+    held: dict[str, Tensor] = {}
+    held |= {name: p for name, p in model.named_parameters() if not p.requires_grad}
     for prefix, module in model.named_modules():
         if is_fixed(module):
             buffers = module.named_buffers()
@@ -136,23 +137,11 @@ class FrozenWatch(TrainerCallback):
         self.stage = stage
         self.before: dict[str, int] = {}
 
-    def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Take the checksums."""
         self.before = {name: checksum(held) for name, held in held_fixed(self.model).items()}
 
-    def on_train_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
+    def on_train_end(self, *_: Any, **__: Any) -> None:
         """Compare.
 
         Raises:

@@ -235,8 +235,8 @@ class StageRecipe:
         sources: weight of each source, by its name; none for those of the recipe.
         frozen: patterns of parameters' names that are held fixed, `!` before one that is not after
             all, the last match counts; None for what belongs to the objective.
-        lora: train adapters of the language model in place of its own weights, which are frozen; the
-            stage ends with them merged in.
+        lora: train adapters of the language model in place of its own weights, which are frozen;
+            the stage ends with them merged in.
         vocabulary_rate: factor on the rate for the vocabulary.
         schedule: what the rate does after its rise: ``warmup_stable_decay`` stays and falls at the
             end, ``cosine`` falls to zero over the whole stage.
