@@ -25,6 +25,20 @@ def test_resize_is_pillows_with_mean_and_std_of_imagenet(resample):
     assert np.allclose(pixels[0].permute(1, 2, 0).numpy(), expected, atol=1e-5)
 
 
+def test_without_antialias_only_the_nearest_pixels_count():
+    picture = noise(32, 64)
+    rule = ImageRule("resize", 16, 8, antialias=False)
+    # Reduced four times, a pixel is the mean of the middle two by two of its four by four.
+    given = np.asarray(picture, dtype=np.float64).reshape(16, 4, 8, 4, 3)
+    expected = given[:, 1:3, :, 1:3].mean(axis=(1, 3))
+    assert np.abs(rule.pixels(picture) - expected).max() <= 0.5
+    assert np.abs(ImageRule("resize", 16, 8).pixels(picture) - expected).max() > 20
+    assert ImageRule(**rule.to_dict()).antialias is False
+    assert "antialias" not in ImageRule("resize", 16, 8).to_dict()
+    with pytest.raises(ValueError, match="antialias=False is for mode 'resize'"):
+        ImageRule("crop", 8, 8, antialias=False)
+
+
 def test_own_mean_and_std():
     rule = ImageRule("resize", 8, 8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     white = VaryImageProcessor([rule])(Image.new("RGB", (5, 5), "white"))["pixel_values"]

@@ -106,7 +106,8 @@ def _facts(card: dict[str, Any]) -> list[tuple[str, str]]:
                    f"{card['image_size'][0]} x {card['image_size'][1]} px"),
         ("image", f"RGB, values between 0 and 1, mean {mean}, standard deviation {std}"),
         ("size", f"mode {rule['mode']}, {rule['height']} x {rule['width']} px, "
-                 f"{rule['resample']} of {rule['backend']}, with antialias"),
+                 f"{rule['resample']} of {rule['backend']}, "
+                 f"{'with' if rule.get('antialias', True) else 'without'} antialias"),
         ("CTC head", f"{card['ctc']['classes']} classes" if card["ctc"] else "none"),
         ("kinds told apart", ", ".join(card["kinds"]) or "none"),
         ("tasks of its model", ", ".join(card["tasks"]) or "none named"),

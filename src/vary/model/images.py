@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 from transformers import BatchFeature
@@ -45,10 +46,15 @@ class ImageRule:
         resample: ``bilinear``, ``bicubic`` or ``lanczos`` (PIL's, with antialias when reducing).
         step_px: see `mode`.
         resize_px: see mode `crop`; None for the longer side of what is cut out.
+        antialias: False for mode `resize` without antialias, as OpenCV does it (the authors'
+            training code); within a level of its integer arithmetic.
 
     Raises:
-        ValueError: an unknown mode or resampling, or a crop larger than what it is cut out of.
+        ValueError: an unknown mode or resampling, a crop larger than what it is cut out of, or no
+            antialias where there is no other way.
     """
+
+    antialias = True
 
     def __init__(
         self,
@@ -61,6 +67,7 @@ class ImageRule:
         resample: Literal["bilinear", "bicubic", "lanczos"] = "bilinear",
         step_px: int = 128,
         resize_px: int | None = None,
+        antialias: bool = True,
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
@@ -69,6 +76,13 @@ class ImageRule:
         self.mode, self.height, self.width = mode, height, width
         self.mean, self.std = list(mean), list(std)
         self.resample, self.step_px = resample, step_px
+        if not antialias:
+            if mode != "resize" or resample == "lanczos":
+                raise ValueError(
+                    f"antialias=False is for mode 'resize', bilinear or bicubic, got {mode!r} and "
+                    f"{resample!r}"
+                )
+            self.antialias = antialias
         if mode == "crop":
             self.resize_px = max(height, width) if resize_px is None else resize_px
             if self.resize_px < max(height, width):
@@ -80,6 +94,8 @@ class ImageRule:
     def pixels(self, picture: Picture) -> np.ndarray:
         """Return (H, W, 3) uint8 of the size that the vocabulary wants."""
         image, kernel = as_image(picture), self.kernel
+        if self.mode == "resize" and not self.antialias:
+            return self._sampled(image)
         if self.mode == "resize":
             return np.asarray(image.resize((self.width, self.height), kernel))
         if self.mode == "crop":
@@ -99,6 +115,13 @@ class ImageRule:
     def kernel(self) -> Image.Resampling:
         """PIL's name of the resampling."""
         return _RESAMPLING[self.resample]
+
+    def _sampled(self, image: Image.Image) -> np.ndarray:
+        """Return pixels from the nearest ones alone, however much the picture is reduced."""
+        given = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+        size = (self.height, self.width)
+        made = F.interpolate(given, size, mode=self.resample, align_corners=False)
+        return made.round().clamp(0, 255).byte()[0].permute(1, 2, 0).numpy()
 
     def _middle(self, image: Image.Image) -> np.ndarray:
         left, top = (image.width - self.width) // 2, (image.height - self.height) // 2

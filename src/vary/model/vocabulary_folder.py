@@ -187,7 +187,7 @@ def _card(
         "layer": described.get("layer"),
         "parameters": sum(part.numel() for part in network.parameters()),
         "dtype": str(network.dtype).removeprefix("torch."),
-        "image": {**rule.to_dict(), "backend": "Pillow", "antialias": True},
+        "image": {**rule.to_dict(), **_backend(rule)},
         **{name: described[name] for name in ("image_size", "grid", "tokens", "token_size")},
         "ctc": {"classes": len(alphabet) + 1, "alphabet": alphabet} if alphabet else None,
         "kinds": list(getattr(config, "kinds", ())),
@@ -195,6 +195,11 @@ def _card(
         **{"data": None, "origin": None, **facts},
         "weights": {path.name: sha256(path) for path in weight_files(folder)},
     }
+
+
+def _backend(rule: ImageRule) -> dict[str, Any]:
+    """Return what resizes pictures by a rule."""
+    return {"backend": "Pillow" if rule.antialias else "PyTorch", "antialias": rule.antialias}
 
 
 def vocabulary_of(
