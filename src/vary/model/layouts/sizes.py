@@ -15,6 +15,7 @@ from vary.errors import InputError, VaryError
 from vary.model.layouts.tables import LanguageModel
 from vary.model.tower import TowerConfig
 from vary.vocabulary import ViTDetConfig
+from vary.vocabulary.configuration import Pair
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -75,10 +76,7 @@ def vitdet_config(shapes: Shapes, eps: float = 1e-6) -> ViTDetConfig:
     _, rows, columns, _ = read("pos_embed", 4)
     depth = read.count(r"blocks\.(\d+)\.")
     head = read("blocks.0.attn.rel_pos_h", 2)[1]
-    windows = [
-        tuple((read(f"blocks.{n}.attn.rel_pos_{side}", 2)[0] + 1) // 2 for side in "hw")
-        for n in range(depth)
-    ]
+    windows = [_window(read, number) for number in range(depth)]
     whole = (rows, columns)
     smaller = {window for window in windows if window != whole}
     if len(smaller) > 1:
@@ -87,8 +85,9 @@ def vitdet_config(shapes: Shapes, eps: float = 1e-6) -> ViTDetConfig:
             "of one"
         )
     out = read("neck.0.weight", 4)[0]
-    last = f"net_{3}.weight"
-    merged = (read("net_2.weight", 4)[0], read(last, 4)[0]) if last in shapes else (512, 1024)
+    merged = (512, 1024)  # the paper's, which SAM does not have
+    if "net_3.weight" in shapes:
+        merged = (read("net_2.weight", 4)[0], read("net_3.weight", 4)[0])
     if width % head:
         raise InputError(
             f"the encoder is {width} wide and its tables of relative positions (rel_pos_h) are "
@@ -108,6 +107,12 @@ def vitdet_config(shapes: Shapes, eps: float = 1e-6) -> ViTDetConfig:
         merge_channels=merged,
         layer_norm_eps=eps,
     )
+
+
+def _window(read: "_Reader", block: int) -> Pair:
+    """Return how far a block sees, by its tables: of n patches they have 2 n - 1 rows."""
+    rows = [read(f"blocks.{block}.attn.rel_pos_{side}", 2)[0] for side in "hw"]
+    return (rows[0] + 1) // 2, (rows[1] + 1) // 2
 
 
 def clip_config(shapes: Shapes) -> TowerConfig:
