@@ -59,6 +59,8 @@ class VaryConfig(PreTrainedConfig):
             the first. Added vocabularies have none.
         image_token_id: the placeholder that a vision token replaces (`<imgpad>`).
         tasks: what this model was trained to do (`ocr`, `markdown`, `chart`, ...).
+        questions: the words in which it was asked for a task, for models of a chat form that were
+            not asked in the paper's.
         strip_decoder: who reads strips unless the user says otherwise: `lm`, the language model
             over the CTC head's draft, or `ctc`, the CTC head alone, for a language model that does
             not know all that the head does.
@@ -86,6 +88,7 @@ class VaryConfig(PreTrainedConfig):
         widths: list[int] | None = None,
         image_token_id: int | None = None,
         tasks: list[str] | tuple[str, ...] = (),
+        questions: dict[str, str] | None = None,
         strip_decoder: StripDecoder = "lm",
         added: list[Fusion] | tuple[Fusion, ...] = (),
         **kwargs: Any,
@@ -97,6 +100,7 @@ class VaryConfig(PreTrainedConfig):
         self.widths = widths
         self.image_token_id = image_token_id
         self.tasks = list(tasks)
+        self.questions = dict(questions or {})
         self.strip_decoder = strip_decoder
         self.added = list(added)
         kwargs.setdefault("tie_word_embeddings", self.text_config.tie_word_embeddings)

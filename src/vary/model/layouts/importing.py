@@ -239,6 +239,7 @@ def _write_model(
         text_config,
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
         tasks=release.told.tasks or layout.tasks,
+        questions=dict(layout.questions),
     )
     model, dtypes = _load(release, config)
     if len(dtypes) > 1:

@@ -127,6 +127,7 @@ class Layout:
         has_head: whether the head is stored where it is the embeddings.
         prompt_form: see `VaryProcessor`.
         tasks: see `VaryConfig`.
+        questions: task and words; see `VaryConfig`.
         tokens: in this order behind those of the language model's tokenizer.
         config: fields of their `config.json` that are the same in every release.
     """
@@ -144,6 +145,7 @@ class Layout:
     has_head: bool = True
     prompt_form: str = "code"
     tasks: tuple[str, ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
     tokens: tuple[str, ...] = ("<imgpad>", "<img>", "</img>")
     config: tuple[tuple[str, Any], ...] = ()
 
@@ -160,6 +162,11 @@ class Layout:
         """Return whether the layout has no place for a tensor of ours."""
         return name.startswith(self.may_miss) if self.may_miss else False
 
+
+# GOT-OCR-2.0 learned too to read a box, a colour's frame, tiles, and several pages as one.
+_GOT_TASKS = ("ocr", "markdown", "box", "color", "tiles", "together")
+# Transformers' processor begins them with a blank, which the authors' code does not.
+_GOT_HF_QUESTIONS = (("ocr", " OCR: "), ("markdown", " OCR with format: "))
 
 # Of the last two, either fits into files of the others: they are looked for last, in this order.
 LAYOUTS = (
@@ -191,6 +198,7 @@ LAYOUTS = (
         unused=("num_decoder.",),
         prompt_form="vicuna",
         tasks=("chart",),
+        questions=(("chart", "Convert the key information of the chart to a python dict:"),),
         tokens=("<imgpad>", "<img>", "</img>", "<Number>"),
         config=(("architectures", ["varyOPTForCausalLM"]), ("model_type", "vary")),
     ),
@@ -234,7 +242,8 @@ LAYOUTS = (
         rules=(_LATER,),
         unused=_QWEN_2_BUFFERS,
         prompt_form="got",
-        tasks=("ocr", "markdown"),
+        tasks=_GOT_TASKS,
+        questions=(("ocr", "OCR: "), ("markdown", "OCR with format: ")),
         config=(("architectures", ["GOTQwenForCausalLM"]), ("model_type", "GOT")),
     ),
     Layout(
@@ -246,7 +255,8 @@ LAYOUTS = (
         rules=(_LATER,),
         has_head=False,
         prompt_form="got",
-        tasks=("ocr", "markdown"),
+        tasks=_GOT_TASKS,
+        questions=_GOT_HF_QUESTIONS,
     ),
     Layout(
         "got-hf",
@@ -257,7 +267,8 @@ LAYOUTS = (
         rules=(_LATER,),
         has_head=False,
         prompt_form="got",
-        tasks=("ocr", "markdown"),
+        tasks=_GOT_TASKS,
+        questions=_GOT_HF_QUESTIONS,
     ),
     Layout(
         "sam-hf",
