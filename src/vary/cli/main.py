@@ -19,6 +19,8 @@ COMMANDS: Table = {
     "eval": ("vary.cli.eval:app", "Measure models and other programs on a task."),
     "merge": ("vary.cli.merge:merge", "Put vocabularies into a language or a finished model."),
     "extract": ("vary.cli.extract:extract", "Take a vocabulary out, into a folder of its own."),
+    "import": ("vary.cli.importing:import_weights", "Take released weights in (SAM, Vary, GOT)."),
+    "export": ("vary.cli.exporting:export_weights", "Write a model in a release's layout."),
     "info": ("vary.cli.info:info", "Show a checkpoint's parameters, tokens and shapes."),
 }
 
