@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import vary.train.run
+import vary.train.trainer
 from vary.data.schema import EncodedImage, Sample, write_samples
 from vary.errors import VaryError
 from vary.train.averaging import AVERAGES_NAME
@@ -367,14 +368,14 @@ def test_a_full_disk_costs_the_checkpoint_alone(runs, whole, tiny, tmp_path, nam
 
 
 def test_a_disk_that_is_full_at_the_end_of_a_stage(runs, whole, tiny, tmp_path, monkeypatch):
-    save = vary.train.run.save_checkpoint
+    save = vary.train.trainer.save_checkpoint
 
     def save_on_full_disk(*given):
         with full_disk(100_000):
             save(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(vary.train.run, "save_checkpoint", save_on_full_disk)
+        patch.setattr(vary.train.trainer, "save_checkpoint", save_on_full_disk)
         with pytest.raises(VaryError, match="final could not be written") as error:
             train(tiny(f"out={tmp_path}"), console=runs.quiet())
     assert "the stage's last checkpoint is whole" in str(error.value)

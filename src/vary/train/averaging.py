@@ -11,6 +11,8 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from vary.train.sharding import share_of, whole
+
 AVERAGES_NAME = "averages.safetensors"
 _COUNT = "num_averaged"
 
@@ -72,10 +74,17 @@ class AveragedWeights:
         fresh = AveragedWeights(model, self.decay)
         self.averages, self.num_averaged = fresh.averages, 0
 
-    def save(self, folder: Path) -> None:
-        """Write the averages beside a checkpoint's weights."""
-        count = torch.tensor([self.num_averaged])
-        save_file({**self.averages, _COUNT: count}, folder / AVERAGES_NAME)
+    def save(self, folder: Path, *, writes: bool = True) -> None:
+        """Write the averages beside a checkpoint's weights; of a sharded model all have to ask.
+
+        Args:
+            folder: of the checkpoint.
+            writes: whether this process is the one that writes.
+        """
+        made = {name: whole(average) for name, average in self.averages.items()}
+        if writes:
+            count = torch.tensor([self.num_averaged])
+            save_file({**made, _COUNT: count}, folder / AVERAGES_NAME)
 
     def load(self, folder: Path) -> bool:
         """Take the averages of a checkpoint; False where it has none of these parameters."""
@@ -88,7 +97,7 @@ class AveragedWeights:
             return False
         self.num_averaged = int(count)
         for name, average in self.averages.items():
-            average.copy_(saved[name])
+            average.copy_(share_of(saved[name], average))
         return True
 
 

@@ -6,13 +6,14 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from safetensors import SafetensorError
+from torch import Tensor
 
 from vary import __version__
 from vary.data.manifest import replace_file
@@ -26,7 +27,8 @@ from vary.train.splits import text_hashes
 
 _LIBRARIES = ("torch", "transformers", "accelerate", "numpy", "pillow", "tokenizers")
 # The Trainer writes trainer_state.json last.
-_CHECKPOINT_FILES = ("optimizer.pt", "scheduler.pt", "trainer_state.json")
+OPTIMIZER_NAME, SCHEDULER_NAME = "optimizer.pt", "scheduler.pt"
+_CHECKPOINT_FILES = (OPTIMIZER_NAME, SCHEDULER_NAME, "trainer_state.json")
 _ORDER_NAME = "order.json"
 _WEIGHTS_FILES = ("model.safetensors", "model.safetensors.index.json")
 # Keys of a recipe's data that say where something lies or what is left out: run.json has the sums.
@@ -157,18 +159,35 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def save_checkpoint(
-    model: VaryForConditionalGeneration, processor: VaryProcessor, folder: Path
+    model: VaryForConditionalGeneration,
+    processor: VaryProcessor,
+    folder: Path,
+    state: Mapping[str, Tensor] | None = None,
+    beside: Callable[[Path], None] | None = None,
 ) -> None:
-    """Write model and processor to a folder that exists only when it is whole."""
-    beside = folder.with_name(folder.name + ".part")
-    shutil.rmtree(beside, ignore_errors=True)
+    """Write model and processor to a folder that exists only when it is whole.
+
+    Args:
+        model: whose configuration is written.
+        processor: the model's.
+        folder: of the checkpoint.
+        state: weights in place of the model's own.
+        beside: writes more into the folder.
+
+    Raises:
+        VaryError: it could not be written.
+    """
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
     try:
-        model.save_pretrained(beside)
-        processor.save_pretrained(beside)
-        grant_modes(beside)
-        beside.rename(folder)
+        model.save_pretrained(part, state_dict=None if state is None else dict(state))
+        processor.save_pretrained(part)
+        if beside is not None:
+            beside(part)
+        grant_modes(part)
+        part.rename(folder)
     except (OSError, RuntimeError, SafetensorError) as error:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
         raise VaryError(
             f"{folder} could not be written ({error}); the stage's last checkpoint is whole: make "
             "room, and the same command goes on from there"
@@ -191,6 +210,7 @@ def check_order(folder: Path, stage: StageRecipe, before: str, *, writes: bool =
         "before": before,
         "objective": stage.objective,
         "frozen": None if stage.frozen is None else list(stage.frozen),
+        "lora": _adapters(stage),
     }
     record = folder / _ORDER_NAME
     if record.is_file():
@@ -208,6 +228,13 @@ def check_order(folder: Path, stage: StageRecipe, before: str, *, writes: bool =
     elif writes:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(record, json.dumps(now))
+
+
+def _adapters(stage: StageRecipe) -> dict[str, Any] | None:
+    """Return what the shapes of a stage's adapters hang on."""
+    if stage.lora is None:
+        return None
+    return {"rank": stage.lora.rank, "targets": list(stage.lora.targets)}
 
 
 def last_checkpoint(folder: Path, *, removes: bool = True) -> Path | None:

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from vary.extras import require
 from vary.train.batches import StageBatches
 from vary.train.measure import Measure
 from vary.train.plot import plot_metrics
+from vary.train.sharding import gathered
 from vary.train.trainer import VaryTrainer
 
 METRICS_NAME = "metrics.jsonl"
@@ -175,7 +176,8 @@ class Log(TrainerCallback):
         is_last = state.global_step == stage.steps
         if (state.global_step % self.every == 0 or is_last) and self.journal.writes:
             self._write_line(state)
-        if (state.global_step % stage.validate_steps == 0 or is_last) and self.journal.writes:
+        # Without measures where another device measures for all; what is in shares needs all.
+        if (state.global_step % stage.validate_steps == 0 or is_last) and self.measures:
             self._validate(state)
 
     def _write_line(self, state: TrainerState) -> None:
@@ -209,12 +211,10 @@ class Log(TrainerCallback):
         assert trainer is not None and self.batches is not None
         start = time.monotonic()
         measured: dict[str, float] = {}
-        for measure in self.measures:
-            if trainer.averages is None:
-                measured |= measure(trainer.objective)
-                continue
-            with trainer.averages.applied(trainer.objective.model):
-                measured |= measure(trainer.objective)
+        averages, objective = trainer.averages, trainer.objective
+        with averages.applied(objective.model) if averages else nullcontext(), gathered(objective):
+            for measure in self.measures:
+                measured |= measure(objective)
         stage, step = trainer.objective.stage, state.global_step
         samples = self.batches.plan.samples_before(step)
         self.journal.add({"stage": stage.name, "step": step, "samples": samples, **measured})

@@ -15,14 +15,15 @@ from vary.train.folder import (
     check_order,
     last_checkpoint,
     run_inputs,
-    save_checkpoint,
 )
 from vary.train.freezing import FrozenWatch, parameter_counts, told_by_part
 from vary.train.log import Journal, Log
+from vary.train.lora import Adapters
 from vary.train.measure import Measure
 from vary.train.mixture import Mixture
 from vary.train.objective import ReadingObjective
 from vary.train.recipe import Recipe, StageRecipe
+from vary.train.sharding import shard
 from vary.train.sources import Materials
 from vary.train.stopping import Stop
 from vary.train.trainer import VaryTrainer, training_arguments
@@ -97,6 +98,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.folder = self.recipe.run_folder
         self.journal = Journal(self.folder, self.console, writes=self.is_main)
+        self.shards = self.recipe.sharding == "fsdp2" and _num_ranks() > 1
 
     def all_stages(self, stop: Stop) -> Path:
         """Return the last stage's result, or the run's folder where the run was stopped before."""
@@ -121,11 +123,7 @@ class _Run:
             if stop.reason:
                 self.console.print(f"{stage.name}: {stop.reason}; the same command goes on")
                 return self.folder
-            if trainer.averages is not None:
-                trainer.averages.write_to(trainer.objective.model)
-            if self.is_main:
-                save_checkpoint(*model_and_processor, final)
-            trainer.accelerator.wait_for_everyone()
+            trainer.save_final(final)
             model_and_processor = load(final)
         return self.folder / self.recipe.stages[-1].name / "final"
 
@@ -135,6 +133,9 @@ class _Run:
         recipe = self.recipe
         model, processor = model_and_processor
         room = model_room(model, processor)
+        num_ranks = _num_ranks()
+        arguments = training_arguments(recipe, stage, self.folder / stage.name, num_ranks)
+        adapters = Adapters(model, stage.lora, recipe.seed) if stage.lora else None
         objective = ReadingObjective(model, processor, stage, recipe.precision, recipe.seed)
         counts = parameter_counts(objective)
         self.console.print(
@@ -142,13 +143,16 @@ class _Run:
         )
         for told in told_by_part(objective.train().model):
             self.console.print(told, highlight=False)
+        if self.shards:
+            shard(objective, arguments.device)
+            self.console.print(f"  each of {num_ranks} devices holds its share of all weights")
         batches = StageBatches(stage_mixture(recipe, stage, self.materials), stage, processor, room)
         log = Log(self._measures(stage, processor, room), self.journal, self.console)
-        num_ranks = _num_ranks()
         trainer = VaryTrainer(
             objective,
             AveragedWeights(model, stage.average_decay) if stage.average_decay else None,
-            args=training_arguments(recipe, stage, self.folder / stage.name, num_ranks),
+            adapters,
+            args=arguments,
             train_dataset=batches,
             callbacks=[FrozenWatch(model, stage.name), stop, log],
         )
@@ -159,8 +163,9 @@ class _Run:
         """Return what a stage is measured with: its own kind of samples, and the last stage's.
 
         Where the two have the same sources, the last stage's alone: one curve over all stages.
+        One device measures for all, but of a model in shares each has a part to give.
         """
-        if not self.is_main:
+        if not self.is_main and not self.shards:
             return []
         last = self.recipe.stages[-1]
         goal = self._held_out(last, processor, room)

@@ -11,18 +11,35 @@ import torch
 from accelerate.utils import gather_object
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from vary.data.engines.base import sample_rng
 from vary.errors import VaryError
+from vary.model.folders import grant_modes
 from vary.model.modeling import VaryForConditionalGeneration
 from vary.train.averaging import AveragedWeights, Averaging
 from vary.train.batches import Batch
-from vary.train.folder import is_whole, write_whole
+from vary.train.folder import (
+    OPTIMIZER_NAME,
+    SCHEDULER_NAME,
+    is_whole,
+    save_checkpoint,
+    write_whole,
+)
 from vary.train.guard import Guard, RunDiverged
+from vary.train.lora import ADAPTER_FOLDER, Adapters
 from vary.train.objective import ReadingObjective
 from vary.train.recipe import Recipe, StageRecipe
+from vary.train.sharding import (
+    Shared,
+    is_sharded,
+    load_whole,
+    load_whole_optimizer_state,
+    whole_optimizer_state,
+    whole_state,
+)
 
 DIVERGED_NAME = "diverged.json"
 GUARD_NAME = "guard.json"
@@ -94,6 +111,7 @@ class VaryTrainer(Trainer):
     Args:
         objective: model and loss.
         averages: kept beside the weights, if any.
+        adapters: in the objective's model, if any.
         **kwargs: the Trainer's.
 
     Attributes:
@@ -106,11 +124,13 @@ class VaryTrainer(Trainer):
         self,
         objective: ReadingObjective,
         averages: AveragedWeights | None = None,
+        adapters: Adapters | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(model=objective, data_collator=_first, **kwargs)
         self.objective = objective
         self.averages = averages
+        self.adapters = adapters
         self.guard = Guard(objective.stage.max_jump)
         self.optimizer: torch.optim.Optimizer | None
         self.step_losses: dict[str, float] = {}
@@ -119,11 +139,19 @@ class VaryTrainer(Trainer):
         self._sums: dict[str, Tensor] = {}
         self._ids: list[str] = []
         self._settings: list[tuple[float, float]] = []
+        self._spare: Batch | None = None
+        self._num_tried = 0
         if averages is not None:
             self.add_callback(Averaging(averages, objective.model))
         self.remove_callback(PrinterCallback)  # the run has a log of its own
         # The objective divides by the counts of the whole step; the Trainer must not do it again.
         self.model_accepts_loss_kwargs = True
+
+    def _wrap_model(self, model: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
+        """Return what the Trainer calls: a sharded model is not wrapped once more."""
+        if is_sharded(self.objective):
+            return Shared(self.objective)
+        return super()._wrap_model(model, *args, **kwargs)
 
     def _get_train_sampler(self, *_: Any, **__: Any) -> SequentialSampler:
         """Return batches in the order of their number: the order is the data set's own."""
@@ -172,6 +200,8 @@ class VaryTrainer(Trainer):
         num_items_in_batch: dict[str, float] | None = None,
     ) -> Any:
         """Return a micro-batch's share of the step's loss and keep its parts for the log."""
+        if is_sharded(self.objective) and not inputs["texts"]:
+            inputs = self._stand_in(inputs)
         losses: dict[str, Tensor] = model(inputs, num_items_in_batch)
         for name, loss in losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(loss)) + loss.detach()
@@ -179,9 +209,30 @@ class VaryTrainer(Trainer):
         loss = losses["loss"] * self.accelerator.num_processes
         return (loss, losses) if return_outputs else loss
 
+    def _stand_in(self, empty: Batch) -> Batch:
+        """Return another batch that counts nothing: devices gather blocks together, or not at all.
+
+        Raises:
+            VaryError: no batch of the stage has a sample.
+        """
+        batches = self.train_dataset
+        while self._spare is None:
+            if self._num_tried == len(batches):
+                raise VaryError(f"stage {self.objective.stage.name}: no batch has a sample")
+            batch = batches[self._num_tried]
+            self._num_tried += 1
+            if isinstance(batch, VaryError):
+                raise batch
+            if batch["texts"]:
+                self._spare = batch
+        spare: Batch = self._prepare_inputs(self._spare)
+        spare["counts"], spare["index"] = dict.fromkeys(spare["counts"], 0), empty["index"]
+        return spare
+
     def _clip_grad_norm(self, model: nn.Module) -> Any:
         """Clip the gradient, and stop before a step that must not be taken."""
         norm = super()._clip_grad_norm(model)
+        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         self.grad_norm = float(norm)
         names = list(self._sums)
         summed = self._summed(torch.stack([self._sums[name].double() for name in names]))
@@ -246,11 +297,19 @@ class VaryTrainer(Trainer):
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Load moments and the place in the schedule; rates and decay are the recipe's of now."""
-        super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is None:
             return
         optimizer, schedule = self.optimizer, self.lr_scheduler
         assert optimizer is not None
+        if is_sharded(self.objective):
+            state, place = (
+                torch.load(Path(checkpoint) / name, map_location="cpu", mmap=True)
+                for name in (OPTIMIZER_NAME, SCHEDULER_NAME)
+            )
+            load_whole_optimizer_state(optimizer, state)
+            schedule.load_state_dict(place)
+        else:
+            super()._load_optimizer_and_scheduler(checkpoint)
         schedule.base_lrs = [rate for rate, _ in self._settings]
         groups = zip(optimizer.param_groups, self._settings, schedule.lr_lambdas, strict=True)
         for group, (rate, decay), shape in groups:
@@ -277,20 +336,64 @@ class VaryTrainer(Trainer):
                 "make room, and the same command goes on from there"
             ) from error
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Write the model, the same whether it is in shares or not; all devices have to ask."""
         folder = Path(output_dir or self.args.output_dir or ".")
-        self.objective.model.save_pretrained(folder)
-        self.objective.processor.save_pretrained(folder)
+        objective, writes = self.objective, self.args.should_save
+        state = whole_state(objective.model, keeps=writes)
+        if writes:
+            base = self.adapters.base(state) if self.adapters else state
+            objective.model.save_pretrained(folder, state_dict=dict(base))
+            objective.processor.save_pretrained(folder)
+            if self.adapters:
+                self.adapters.save(state, folder / ADAPTER_FOLDER)
+            history = json.dumps(self.guard.history())
+            (folder / GUARD_NAME).write_text(history, encoding="utf-8")
         if self.averages is not None:
-            self.averages.save(folder)
-        (folder / GUARD_NAME).write_text(json.dumps(self.guard.history()), encoding="utf-8")
+            self.averages.save(folder, writes=writes)
+        if writes:
+            grant_modes(folder)
+
+    def save_final(self, folder: Path) -> None:
+        """Write the stage's result, adapters merged into it and beside it; all have to ask."""
+        adapters, writes = self.adapters, self.args.should_save
+        if self.averages is not None:
+            self.averages.write_to(self.objective.model)
+        state = whole_state(self.objective.model, keeps=writes)
+        if writes:
+            model_and_processor = (self.objective.model, self.objective.processor)
+            if adapters is None:
+                save_checkpoint(*model_and_processor, folder, state)
+            else:
+                merged = adapters.merged(state)
+                save_checkpoint(
+                    *model_and_processor,
+                    folder,
+                    merged,
+                    lambda part: adapters.save(state, part / ADAPTER_FOLDER),
+                )
+        self.accelerator.wait_for_everyone()
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        """Write moments and the place in the schedule as one device has them."""
+        if not is_sharded(self.objective):
+            super()._save_optimizer_and_scheduler(output_dir)
+            return
+        assert self.optimizer is not None
+        state = whole_optimizer_state(self.optimizer)
+        if self.args.should_save:
+            torch.save(state, Path(output_dir) / OPTIMIZER_NAME)
+            torch.save(self.lr_scheduler.state_dict(), Path(output_dir) / SCHEDULER_NAME)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         saved = VaryForConditionalGeneration.from_pretrained(
             resume_from_checkpoint, dtype=torch.float32
         )
-        self.objective.model.load_state_dict(saved.state_dict())
         folder = Path(resume_from_checkpoint)
+        state = saved.state_dict()
+        if self.adapters:
+            state = self.adapters.state_of(state, folder / ADAPTER_FOLDER)
+        load_whole(self.objective.model, state)
         if self.averages is not None and not self.averages.load(folder):
             self.averages.restart(self.objective.model)
         if (folder / GUARD_NAME).is_file():
