@@ -117,3 +117,17 @@ def test_blocks_are_planned_at_their_mean_size():
     stages = {stage.name: stage for stage in plan(load_recipe(RECIPES / "page.yaml"))}
     assert stages["words"].image == (64, 512)
     assert stages["words"].flops < stages["lines"].flops < stages["pages"].flops / 4
+
+
+@pytest.mark.parametrize("name", ["base-pretrain", "base-sft"])
+def test_the_recipes_of_vary_base_are_planned_on_any_merged_model(name, tmp_path, base):
+    """CLIP's pictures and the ViTDet's are of two sizes; both are counted, neither is trained."""
+    folder = base().init
+    recipe = load_recipe(RECIPES / f"{name}.yaml", [f"model.base={folder}"])
+    (stage,) = plan(recipe, 20)
+    whole = meta_model(recipe.model)
+    frozen = sum(part.numel() for part in whole.vocabularies.parameters())
+    assert (stage.frozen, stage.trained) == (frozen, whole.num_parameters() - frozen)
+    assert stage.image == (64, 128) and stage.image_tokens == 8
+    epoch = sum(recipe.weights(recipe.stages[0]).values()) * 1e6
+    assert stage.samples == pytest.approx(epoch, abs=recipe.stages[0].batch_size)

@@ -104,7 +104,7 @@ def test_the_resolved_recipe_is_the_recipe(tiny, tmp_path):
         ("stages.read.sources=[lines]", "stages[1].sources must be dict, got ['lines']"),
         ("model.vocabulary=[1]", "recipe.model.vocabulary must be dict, got [1]"),
         ("model.ctc_head=false", "objective ctc needs model.ctc_head=true"),
-        ("model.text={}", "(a folder with weights and tokenizer); it has neither"),
+        ("model.text={}", "it has none of them"),
         ("stages.read.batch_px=0", "give one of batch_size (samples of a step) and batch_px"),
         ("stages.read.batch_size=4", "strips), got 4 and 512"),
         ("stages.read.schedule=linear", "one of warmup_stable_decay, cosine, got 'linear'"),

@@ -40,7 +40,7 @@ from vary.vocabulary import ViTDetConfig, ViTDetVocabulary
 def build(
     recipe: Recipe, materials: Materials
 ) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
-    """Return a recipe's model with initial weights, or that of `init`, and its processor.
+    """Return a recipe's model with initial weights, or that of `base` or `init`, and its processor.
 
     Weights and tokenizer of `init` are taken as they are: no heads are aligned there. A CTC head
     whose alphabet is only a part of the recipe's is widened (`widen_alphabet`), and so is a
@@ -57,6 +57,8 @@ def build(
     """
     spec = recipe.model
     check_model(spec)
+    if spec.base:
+        return load(Path(spec.base))
     alphabet = materials.alphabet if spec.ctc_head or not spec.language_model else ""
     if recipe.init:
         model, processor = load(Path(recipe.init))
@@ -180,7 +182,7 @@ def check_frozen(recipe: Recipe, stage: StageRecipe) -> None:
     Raises:
         VaryError: patterns of `frozen` that match nothing or leave nothing to train.
     """
-    if stage.frozen and recipe.model.text:
+    if stage.frozen and (recipe.model.text or recipe.model.base):
         with torch.device("meta"):
             freeze(meta_model(recipe.model, recipe.data.alphabet), stage.frozen)
 
@@ -193,6 +195,8 @@ def meta_model(spec: ModelRecipe, alphabet: str = "latin") -> VaryForConditional
     Raises:
         VaryError: the language model is described nowhere, or a field is refused.
     """
+    if spec.base:
+        return VaryForConditionalGeneration(load_config(Path(spec.base)))
     check_model(spec)
     if spec.text:
         text = config_from_dict(spec.text)
@@ -290,8 +294,8 @@ def _check_init(
         )
 
 
-def load(folder: Path) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
-    """Return a saved model in fp32 and its processor.
+def load_config(folder: Path) -> VaryConfig:
+    """Return the configuration of a saved model.
 
     Raises:
         VaryError: the folder holds no checkpoint, or one of another architecture.
@@ -307,9 +311,19 @@ def load(folder: Path) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
     if found != VaryConfig.model_type:
         raise VaryError(
             f"{folder} holds a model of type {found}, not {VaryConfig.model_type}: a pretrained "
-            "language model goes into model.language_model, an encoder into "
-            "model.vocabulary_weights"
+            "language model goes into model.language_model (or becomes one of ours by vary "
+            "merge), an encoder into model.vocabulary_weights"
         )
+    return VaryConfig.from_pretrained(folder, local_files_only=True)
+
+
+def load(folder: Path) -> tuple[VaryForConditionalGeneration, VaryProcessor]:
+    """Return a saved model in fp32 and its processor.
+
+    Raises:
+        VaryError: the folder holds no checkpoint, or one of another architecture.
+    """
+    load_config(folder)
     try:
         model = VaryForConditionalGeneration.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True

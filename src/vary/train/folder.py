@@ -48,7 +48,7 @@ def run_inputs(recipe: Recipe, materials: Materials) -> dict[str, dict[str, str]
             inputs[f"set {source.name}"] = materials.shards(source).digest()
     model = recipe.model
     weights = [Path(model.vocabulary_weights)] if model.vocabulary_weights else []
-    for folder in filter(None, (model.language_model, recipe.init)):
+    for folder in filter(None, (model.base, model.language_model, recipe.init)):
         weights += sorted(Path(folder).glob("*.safetensors"))
         weights += sorted(Path(folder).glob("*.bin"))
     if weights:

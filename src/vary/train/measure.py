@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vary.model.limits import max_answer_tokens
+from vary.model.processing import pad_left
 from vary.train.batches import NO_BOUNDS, Batch, Room
 from vary.train.objective import ReadingObjective
 from vary.vocabulary.ctc import decode_greedy
@@ -32,16 +33,22 @@ class Measure:
     def __call__(self, objective: ReadingObjective) -> dict[str, float]:
         """Return the character error of the CTC head and, where it is trained, of the writer.
 
-        Returns: `ctc_error`, where the vocabulary has the head; `text_error` and, with the head,
-            `draft_error` (the language model alone, and with the vocabulary's draft), where the
-            stage trains the language model. Of strips out of more than one source also those of
-            each, `ctc_error_<source>`.
+        Returns: of conversations `text_loss`, nats per token of the answers as they are learned,
+            and `text_error` of the last answer of each. Else `ctc_error`, where the vocabulary
+            has the head; `text_error` and, with the head, `draft_error` (the language model alone,
+            and with the vocabulary's draft), where the stage trains the language model. Of strips
+            out of more than one source also those of each, `ctc_error_<source>`.
         """
         was_training = objective.training
         objective.eval()
-        errors: dict[str, int] = {}
+        errors: dict[str, float] = {}
         totals: dict[str, int] = {}
         for batch in self.batches:
+            if batch["conversations"]:
+                number = batch["counts"]["text"]
+                loss = float(objective(_on(batch, objective.model.device))["text"]) * number
+                errors["text_loss"] = errors.get("text_loss", 0) + loss
+                totals["text_loss"] = totals.get("text_loss", 0) + number
             for name, (texts, truths) in self._read(objective, batch).items():
                 sources = self._sources_of(batch, objective)
                 for text, truth, source in zip(texts, truths, sources or truths, strict=True):
@@ -65,8 +72,10 @@ class Measure:
         """Return, by the name of the error, what was read and what stands there."""
         model, processor = objective.model, objective.processor
         device = model.device
-        pixels = [part.to(device) for part in batch["pixels"]]
-        images = objective.images({**batch, "pixels": pixels})
+        batch = _on(batch, device)
+        if batch["conversations"]:
+            return {"text_error": self._answer(objective, batch)}
+        images = objective.images(batch)
         read: dict[str, Read] = {}
         with objective.autocast(device.type):
             encoded = model.encode_images(images, batch["sizes"])
@@ -93,6 +102,30 @@ class Measure:
                 read[name] = (processor.decode_answers(answers), batch["texts"])
         return read
 
+    def _answer(self, objective: ReadingObjective, batch: Batch) -> Read:
+        """Return the last answers of conversations, and what they should be."""
+        model, processor = objective.model, objective.processor
+        rows = [one.prompt for one in batch["conversations"]]
+        prompts = pad_left(rows, processor.tokenizer.pad_token_id)
+        room = min(self.room.answer_tokens, self.room.tokens - prompts["input_ids"].shape[1])
+        with objective.autocast(model.device.type):
+            seen = {}
+            if batch["pixels"]:
+                encoded = model.encode_images(objective.images(batch), batch["sizes"])
+                seen = {"vision_tokens": encoded.tokens}
+            written = model.generate(
+                **{key: value.to(model.device) for key, value in prompts.items()},
+                **seen,
+                max_new_tokens=max(_longest_answer(objective, batch, room), 1),
+                do_sample=False,
+            )
+        answers = written[:, prompts["input_ids"].shape[1] :]
+        return processor.decode_answers(answers), batch["texts"]
+
+
+def _on(batch: Batch, device: torch.device) -> Batch:
+    return {**batch, "pixels": [part.to(device) for part in batch["pixels"]]}
+
 
 def _decode(logits: Tensor, objective: ReadingObjective) -> list[str]:
     return [text for text, _, _ in decode_greedy(logits, objective.alphabet)]
@@ -100,7 +133,7 @@ def _decode(logits: Tensor, objective: ReadingObjective) -> list[str]:
 
 def _longest_answer(objective: ReadingObjective, batch: Batch, room: int) -> int:
     """Return how many tokens may be written: as in reading for strips, else half as many again."""
-    if objective.rules[0].mode == "strip":
+    if objective.reads_strips and not batch["conversations"]:
         return max_answer_tokens(int(batch["sizes"][0][:, 1].max()))
     longest = max(map(len, batch["answers"]))
     return min(longest + longest // 2 + 16, room)

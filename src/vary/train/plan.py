@@ -6,6 +6,7 @@ autograd keeps. Hours follow from a share of the device's peak (MFU), which has 
 `benchmarks/encoder.py` prints it, and `measure` takes it on the machine at hand.
 """
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from vary.model import ImageRule, VaryForConditionalGeneration
+from vary.model import ImageRule, VaryForConditionalGeneration, VaryImageProcessor
+from vary.model.fusion import count_tokens
 from vary.train.build import meta_model
 from vary.train.freezing import freeze, frozen_patterns, parameter_counts
 from vary.train.recipe import Recipe, StageRecipe
@@ -103,17 +105,17 @@ def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -
         model = meta_model(recipe.model, recipe.data.alphabet)
     freeze(model, frozen_patterns(stage))
     counts = parameter_counts(model)
-    size, step_samples = _typical(recipe, stage)
-    rows, columns = model.config.vocabularies[0].token_grid(*size)
+    sizes, step_samples = _typical(recipe, stage)
+    size = max(sizes, key=math.prod)
     tokens = answer_tokens or (
         max(1, round(size[1] * _TOKENS_PER_PX))
-        if recipe.model.image.get("mode") == "strip"
+        if _rules(recipe)[0].mode == "strip"
         else max(1, round(DEFAULT_ANSWER_TOKENS * size[0] * size[1] / _PAGE_PX))
     )
     dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
     model.to(dtype).train()
     recompute_activations(model, on=stage.gradient_checkpointing)
-    step = _sample_step(model, stage, size, rows * columns, tokens)
+    step = _sample_step(model, stage, sizes, tokens)
     with _saved_bytes() as kept:
         step()
     recompute_activations(model, on=False)
@@ -128,7 +130,7 @@ def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -
         samples=stage.steps * step_samples,
         micro_batch=-(-step_samples // stage.micro_batches),
         image=size,
-        image_tokens=rows * columns,
+        image_tokens=_image_tokens(model, sizes),
         answer_tokens=tokens,
         flops=counter.get_total_flops(),
         state_bytes=state,
@@ -136,18 +138,36 @@ def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -
     )
 
 
-def _typical(recipe: Recipe, stage: StageRecipe) -> tuple[tuple[int, int], int]:
-    """Return the size of a stage's images, those that vary at their mean, and samples of a step."""
-    rule = ImageRule(**recipe.model.image)
+def _rules(recipe: Recipe) -> list[ImageRule]:
+    """Return how each vocabulary of a recipe's model gets its images."""
+    if not recipe.model.base:
+        return [ImageRule(**recipe.model.image)]
+    return list(VaryImageProcessor.from_pretrained(recipe.model.base, local_files_only=True).rules)
+
+
+def _image_tokens(model: VaryForConditionalGeneration, sizes: list[tuple[int, int]]) -> int:
+    """Return the tokens of an image that each vocabulary gets in its size."""
+    config = model.config
+    grids = [part.token_grid(*size) for part, size in zip(config.vocabularies, sizes, strict=True)]
+    return count_tokens([math.prod(grid) for grid in grids], config.fusion, config.added)
+
+
+def _typical(recipe: Recipe, stage: StageRecipe) -> tuple[list[tuple[int, int]], int]:
+    """Return the size of a stage's images for each vocabulary, and samples of a step.
+
+    Sizes that vary are taken at their mean; strips and canvases have one vocabulary.
+    """
+    rules = _rules(recipe)
+    rule = rules[0]
     step = rule.step_px
-    if rule.mode == "resize":
-        return (rule.height, rule.width), stage.batch_size
+    if rule.mode in ("resize", "crop"):
+        return [(part.height, part.width) for part in rules], stage.batch_size
     if rule.mode == "canvas":
-        return _mean_canvas(recipe, stage, rule), stage.batch_size
+        return [_mean_canvas(recipe, stage, rule)], stage.batch_size
     # Each width has the same share of all pixels, see `LineSource`.
     mean = statistics.harmonic_mean(stage.widths_px)
     width = max(step, round(mean / step) * step)
-    return (rule.height, width), stage.batch_size or max(1, stage.batch_px // width)
+    return [(rule.height, width)], stage.batch_size or max(1, stage.batch_px // width)
 
 
 def _mean_canvas(recipe: Recipe, stage: StageRecipe, rule: ImageRule) -> tuple[int, int]:
@@ -170,13 +190,13 @@ def _mean_canvas(recipe: Recipe, stage: StageRecipe, rule: ImageRule) -> tuple[i
 def _sample_step(
     model: VaryForConditionalGeneration,
     stage: StageRecipe,
-    size: tuple[int, int],
-    image_tokens: int,
+    sizes: list[tuple[int, int]],
     answer_tokens: int,
 ) -> Callable[[], Tensor]:
     """Return a function that gives the loss of one sample on the model's device."""
     device, dtype = model.device, model.dtype
-    pixels = torch.zeros(1, 3, *size, device=device, dtype=dtype)
+    pixels = [torch.zeros(1, 3, *size, device=device, dtype=dtype) for size in sizes]
+    image_tokens = _image_tokens(model, sizes)
     length = image_tokens + _AROUND_IMAGE + answer_tokens
     labels = torch.zeros(1, length, dtype=torch.long, device=device)
     shape_only: dict[str, Tensor] = {}
@@ -188,7 +208,8 @@ def _sample_step(
         }
 
     def step() -> Tensor:
-        outputs = [vocabulary(pixels) for vocabulary in model.vocabularies]
+        pairs = zip(model.vocabularies, pixels, strict=True)
+        outputs = [vocabulary(part) for vocabulary, part in pairs]
         loss = torch.zeros((), device=device)
         if stage.objective != "text":
             loss = loss + _ctc_scores(model.vocabularies[0], outputs[0]).mean()
@@ -272,9 +293,8 @@ def measure(recipe: Recipe, stage: StageRecipe, answer_tokens: int, repeats: int
         model = meta_model(recipe.model, recipe.data.alphabet)
     freeze(model, frozen_patterns(stage))
     model.train()
-    size, _ = _typical(recipe, stage)
-    rows, columns = model.config.vocabularies[0].token_grid(*size)
-    step = _sample_step(model, stage, size, rows * columns, answer_tokens)
+    sizes, _ = _typical(recipe, stage)
+    step = _sample_step(model, stage, sizes, answer_tokens)
     seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()

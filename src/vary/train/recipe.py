@@ -22,7 +22,7 @@ _STAGE_BOUNDS: Bounds = {
     **dict.fromkeys(("steps", "micro_batches", "group_steps", "validate_steps"), (1, None)),
     **dict.fromkeys(("save_steps", "keep_checkpoints"), (1, None)),
     **dict.fromkeys(("warmup_steps", "decay_steps", "vocabulary_rate", "ctc_weight"), (0, None)),
-    **dict.fromkeys(("weight_decay", "max_jump"), (0, None)),
+    **dict.fromkeys(("weight_decay", "max_jump", "max_tokens"), (0, None)),
     **dict.fromkeys(("draft_share", "good_draft_share", "mask_share"), _SHARE),
     **dict.fromkeys(("average_decay", "adam_beta2"), (0, 0.999999)),
     **dict.fromkeys(("learning_rate", "max_grad_norm"), (1e-9, None)),
@@ -66,11 +66,17 @@ class TokenizerRecipe:
         )
 
 
+def _default_of(part: dataclasses.Field[Any]) -> Any:
+    return part.default if part.default_factory is dataclasses.MISSING else part.default_factory()
+
+
 @dataclass(frozen=True)
 class ModelRecipe:
     """A model built from nothing, or from other people's weights.
 
     Args:
+        base: folder of a whole model, such as `vary merge` makes, which is taken as it is; it has
+            all that the other fields say, which are left out then.
         vocabulary: fields of `ViTDetConfig`; none for the paper's.
         text: fields of the language model's configuration with its `model_type`; the sizes that
             depend on the tokenizer are filled in. With `language_model` they say what that one has
@@ -90,6 +96,7 @@ class ModelRecipe:
             expected; see `vary.model.alignment`.
     """
 
+    base: str = ""
     vocabulary: dict[str, Any] = field(default_factory=dict)
     text: dict[str, Any] = field(default_factory=dict)
     image: dict[str, Any] = field(default_factory=dict)
@@ -103,15 +110,27 @@ class ModelRecipe:
     align_heads: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a model without a language model.
+        """Refuse a model without a language model, or of two origins.
 
         Raises:
             VaryError: as told.
         """
+        if self.base:
+            given = [
+                part.name
+                for part in dataclasses.fields(self)
+                if part.name != "base" and getattr(self, part.name) != _default_of(part)
+            ]
+            if given:
+                raise VaryError(
+                    f"model.base is a whole model; leave out model.{', model.'.join(given)}"
+                )
+            return
         if not self.text and not self.language_model:
             raise VaryError(
-                "model needs text (a language model's configuration, random weights) or "
-                "language_model (a folder with weights and tokenizer); it has neither"
+                "model needs text (a language model's configuration, random weights), "
+                "language_model (a folder with weights and tokenizer) or base (a whole model, as "
+                "vary merge makes it); it has none of them"
             )
         bounds: Bounds = {"max_positions": (0, None)}
         if self.answer_position is not None:
@@ -260,6 +279,8 @@ class StageRecipe:
         max_grad_norm: gradients are clipped to it.
         average_decay: factor on the averaged weights at each step, such as 0.999; the stage then
             ends with them instead of the last ones. 0: none are kept.
+        max_tokens: of the longest conversation; what is longer loses its end. 0: as many as the
+            model has positions for.
         gradient_checkpointing: compute activations again instead of keeping them.
         max_jump: a loss that is more than so many times the largest of the last 50 steps, and half
             a nat more, stops the run; 0 lets it pass.
@@ -292,6 +313,7 @@ class StageRecipe:
     adam_beta2: float = 0.98
     max_grad_norm: float = 1.0
     average_decay: float = 0.0
+    max_tokens: int = 0
     gradient_checkpointing: bool = False
     max_jump: float = 2.0
     validate_steps: int = 250
@@ -372,6 +394,8 @@ class Recipe:
             "num_workers": (0, None),
         }
         check_bounds(self, "recipe", least)
+        if self.init and self.model.base:
+            raise VaryError("init and model.base both name a model to start from; give one of them")
         for stage in self.stages:
             if not any(self.weights(stage).values()):
                 raise VaryError(f"stage {stage.name}: no source has a weight above 0")

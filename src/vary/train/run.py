@@ -18,7 +18,7 @@ from vary.train.folder import (
 )
 from vary.train.freezing import FrozenWatch, parameter_counts, told_by_part
 from vary.train.log import Journal, Log
-from vary.train.lora import Adapters
+from vary.train.lora import Adapters, check_lora
 from vary.train.measure import Measure
 from vary.train.mixture import Mixture
 from vary.train.objective import ReadingObjective
@@ -66,6 +66,7 @@ def train(recipe: Recipe, max_minutes: float | None = None, console: Console | N
         materials.sources(stage)
         recipe.check_batches(stage, _num_ranks())
         check_frozen(recipe, stage)
+        check_lora(recipe, stage)
     if is_main:
         begin(recipe, recipe.run_folder, run_inputs(recipe, materials))
     for told in materials.told():
@@ -132,7 +133,7 @@ class _Run:
     ) -> VaryTrainer:
         recipe = self.recipe
         model, processor = model_and_processor
-        room = model_room(model, processor)
+        room = model_room(model, processor, stage)
         num_ranks = _num_ranks()
         arguments = training_arguments(recipe, stage, self.folder / stage.name, num_ranks)
         adapters = Adapters(model, stage.lora, recipe.seed) if stage.lora else None
@@ -194,12 +195,23 @@ def stage_mixture(
     return Mixture(sources, recipe.weights(stage), seed, stage.name)
 
 
-def model_room(model: VaryForConditionalGeneration, processor: VaryProcessor) -> Room:
-    """Return how long an answer behind the largest image may be, and what the CTC head knows."""
+def model_room(
+    model: VaryForConditionalGeneration, processor: VaryProcessor, stage: StageRecipe | None = None
+) -> Room:
+    """Return how long an answer behind the largest image may be, and what the CTC head knows.
+
+    Args:
+        model: with its positions and its alphabet.
+        processor: the model's.
+        stage: whose conversations may be shorter than the model has positions.
+    """
     alphabet = getattr(model.config.vocabularies[0], "ctc_alphabet", None) or ""
     positions = int(getattr(model.config.text_config, "max_position_embeddings", 0) or 2**31)
     if processor.answer_position is not None:
         return Room(positions - processor.answer_position, alphabet)
     rule = processor.image_processor.rules[0]
+    if processor.chat is not None:
+        most = min(positions, (stage and stage.max_tokens) or positions)
+        return Room(most, alphabet, most)
     before = processor.num_image_tokens(rule.height, rule.width) + _AROUND_IMAGE
     return Room(positions - before, alphabet)
