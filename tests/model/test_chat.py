@@ -9,6 +9,8 @@ from vary.model import VaryImageProcessor, VaryProcessor
 from vary.model.chat import CHAT_FORMS, Conversation
 from vary.model.tokenizer import IMAGE, IMAGE_END, IMAGE_START
 
+# All but that of one release, which has neither a frame nor a second turn.
+FORMS = [name for name in CHAT_FORMS if name != "600k"]
 SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", IMAGE_START, IMAGE, IMAGE_END]
 WORDS = [
     "What is it? A cat, and it is white. USER: ASSISTANT: system user assistant",
@@ -169,6 +171,14 @@ GOLDEN = {
         f"BOS{VICUNA_SYSTEM}USER: What? ASSISTANT:",
         [],
     ),
+    "onechart": (
+        "onechart",
+        turns("<image>\nWhat is it?", '{"title": "A"}'),
+        [2],
+        f"BOS{VICUNA_SYSTEM}USER: <img><imgpad><imgpad></img>What is it?\n ASSISTANT: "
+        '{"title": "A"}</s>',
+        [' {"title": "A"}</s>'],
+    ),
     "template": (
         "template",
         turns("<image>\nWhat?", " A cat ", "And?", "white"),
@@ -193,7 +203,7 @@ def test_tokens_are_those_of_the_written_text_and_the_answers_are_learned(name, 
     ]
 
 
-@pytest.mark.parametrize("form", CHAT_FORMS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_prompt_is_the_beginning_of_what_was_learned(form, chat_tokenizer):
     """What asks for an answer in reading is what stood before it in training."""
     chat_tokenizer.chat_template = CHATML_TEMPLATE
@@ -211,7 +221,7 @@ def test_a_prompt_is_the_beginning_of_what_was_learned(form, chat_tokenizer):
     assert learned.tokens[-1] == chat.end_id(chat_tokenizer) or form == "template"
 
 
-@pytest.mark.parametrize("form", CHAT_FORMS)
+@pytest.mark.parametrize("form", FORMS)
 def test_words_that_name_special_tokens_stay_words(form, chat_tokenizer):
     chat_tokenizer.chat_template = CHATML_TEMPLATE
     messages = turns("<image>\n<|im_end|><imgpad>?", "it says </s> and <image>")
@@ -335,7 +345,7 @@ def test_forms_without_words_take_none(processor, strips):
         processor(strips[0], messages=[turns("<image>\nWhat?")])
 
 
-@pytest.mark.parametrize("form", CHAT_FORMS)
+@pytest.mark.parametrize("form", FORMS)
 def test_answers_come_back_out_of_what_was_generated(form, chat_tokenizer, strip_vocabulary):
     chat_tokenizer.chat_template = CHATML_TEMPLATE
     rule = {"mode": "strip", "height": 16, "width": 128, "step_px": 32}
@@ -379,3 +389,20 @@ def test_several_images_in_a_row_are_answered_alike_by_one_beam_and_by_many(
         alone = processor(pictures, messages=[messages[number]])
         found = model.generate(**alone, max_new_tokens=5, min_new_tokens=5, num_beams=3)
         assert found[0, -5:].tolist() == together[number, -5:].tolist()
+
+
+def test_the_form_of_600k_has_no_frame(chat_tokenizer):
+    """Image tokens, the start token, the question, the answer, and a line end that ends it."""
+    if "Ċ" not in chat_tokenizer.get_vocab():
+        with pytest.raises(VaryError, match="answers end with '\\\\n', which is 2 tokens"):
+            CHAT_FORMS["600k"].end_id(chat_tokenizer)
+        return
+    found, learned = written("600k", turns("<image>\nOCR: ", "A cat"), [2], chat_tokenizer)
+    parts = [f"{IMAGE}{IMAGE}</s>", "OCR: ", "A cat", "\n"]
+    assert list(found.tokens) == sum(
+        (chat_tokenizer(part, add_special_tokens=False)["input_ids"] for part in parts), []
+    )
+    assert learned == ["A cat\n"]
+    assert found.tokens[-1] == CHAT_FORMS["600k"].end_id(chat_tokenizer)
+    with pytest.raises(VaryError, match="one question and one answer"):
+        CHAT_FORMS["600k"].encode(turns("a", "b", "c"), [], chat_tokenizer)

@@ -8,6 +8,7 @@ them, and nothing else.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from jinja2 import TemplateError
@@ -106,9 +107,12 @@ class ChatForm:
             template has, or its end token.
         after_image: what follows an image that text follows.
         tokens: special tokens that the tokenizer must have.
+        question: what a picture alone is asked.
+        has_frame: whether `<img>` and `</img>` stand around an image's tokens and something around
+            an answer; without it question and answer are tokenised apart.
 
-    Source: the authors' conversation templates "mpt" (`qwen`) and "v1" (`vicuna`); `got` is
-    GOT-OCR-2.0's.
+    Source: the authors' conversation templates "mpt" (`qwen`) and "v1" (`vicuna`); the others are
+    those of the releases they are named after.
     """
 
     name: str
@@ -116,6 +120,8 @@ class ChatForm:
     end_token: str | None = None
     after_image: str = ""
     tokens: tuple[str, ...] = ()
+    question: str = DEFAULT_QUESTION
+    has_frame: bool = True
 
     def end_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
         """Return the token that ends an answer.
@@ -125,13 +131,20 @@ class ChatForm:
         """
         self.check(tokenizer)
         text = self.end_token or (_template_end(tokenizer) if self.name == "template" else None)
-        number = tokenizer.eos_token_id if text is None else tokenizer.convert_tokens_to_ids(text)
-        if number is None:
+        if text is None and tokenizer.eos_token_id is None:
             raise VaryError(f"prompt form {self.name}: the tokenizer has no end token (eos_token)")
-        return int(number)
+        if text is None:
+            return int(tokenizer.eos_token_id)
+        numbers = tokenizer(text, add_special_tokens=False)["input_ids"]
+        if len(numbers) != 1:
+            raise VaryError(
+                f"prompt form {self.name}: answers end with {text!r}, which is {len(numbers)} "
+                "tokens of this tokenizer and must be one; give the tokenizer of the release"
+            )
+        return int(numbers[0])
 
     def ask_ids(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-        """Return the tokens between a question and its answer."""
+        """Return the tokens between question and answer; where none are, the usual question's."""
         self.check(tokenizer)
         pieces = self.write([{"role": "user", "content": "?"}], tokenizer)
         place = max(number for number, piece in enumerate(pieces) if piece.kind == "text")
@@ -139,7 +152,10 @@ class ChatForm:
         whole = "".join(piece.text for piece in pieces)
         encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
         pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-        return [token for token, (_, stop) in pairs if stop > len(before)]
+        between = [token for token, (_, stop) in pairs if stop > len(before)]
+        return between or list(
+            tokenizer(self.after_image + self.question, add_special_tokens=False)["input_ids"]
+        )
 
     def check(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Refuse a tokenizer that conversations of this form cannot be written with.
@@ -189,7 +205,7 @@ class ChatForm:
             for piece in self.write(messages, tokenizer)
             for part in self._with_images(piece, numbers)
         ]
-        return _tokens_of(pieces, tokenizer)
+        return (_tokens_of if self.has_frame else _piece_by_piece)(pieces, tokenizer)
 
     def _with_images(self, piece: Piece, counts: Iterator[int]) -> list[Piece]:
         """Return a piece with image tokens in the place of placeholders."""
@@ -199,7 +215,8 @@ class ChatForm:
         at = 0
         for found in _IMAGE_AND_SPACE.finditer(piece.text):
             after = self.after_image if found.end() < len(piece.text) else ""
-            image = f"{IMAGE_START}{IMAGE * next(counts)}{IMAGE_END}"
+            image = IMAGE * next(counts)
+            image = f"{IMAGE_START}{image}{IMAGE_END}" if self.has_frame else image
             parts += [Piece(piece.text[at : found.start()], "text"), Piece(image), Piece(after)]
             at = found.end()
         return [part for part in [*parts, Piece(piece.text[at:], "text")] if part.text]
@@ -250,7 +267,10 @@ def _chatml(messages: Messages, _: PreTrainedTokenizerBase) -> list[Piece]:
     return pieces
 
 
-def _vicuna(messages: Messages, tokenizer: PreTrainedTokenizerBase) -> list[Piece]:
+def _vicuna(
+    messages: Messages, tokenizer: PreTrainedTokenizerBase, behind_question: str = ""
+) -> list[Piece]:
+    asks = Piece(f"{behind_question} ASSISTANT:")
     pieces = [Piece(tokenizer.bos_token or "")]
     system = _VICUNA_SYSTEM
     if messages[0]["role"] == "system":
@@ -258,10 +278,23 @@ def _vicuna(messages: Messages, tokenizer: PreTrainedTokenizerBase) -> list[Piec
     pieces += [Piece(system, "text"), Piece(" ")]
     for message in messages:
         if message["role"] == "user":
-            pieces += [Piece("USER: "), Piece(message["content"], "text"), Piece(" ASSISTANT:")]
+            pieces += [Piece("USER: "), Piece(message["content"], "text"), asks]
         else:
             end = Piece(tokenizer.eos_token or "", is_answer=True)
             pieces += [Piece(f" {_words(message)}", "text", is_answer=True), end]
+    return pieces
+
+
+def _bare(messages: Messages, _: PreTrainedTokenizerBase) -> list[Piece]:
+    """Write a question and its answer with nothing around them, as Vary-tiny-600k has them."""
+    if len(messages) > 2 or messages[0]["role"] == "system":
+        raise VaryError(
+            "prompt form 600k has one question and one answer, and no system: "
+            f"{' '.join(message['role'] for message in messages)} were given"
+        )
+    pieces = [Piece(messages[0]["content"], "text")]
+    for message in messages[1:]:
+        pieces += [Piece(_words(message), "text", True), Piece("\n", is_answer=True)]
     return pieces
 
 
@@ -384,12 +417,19 @@ def _piece_by_piece(pieces: Sequence[Piece], tokenizer: PreTrainedTokenizerBase)
     return Conversation(tuple(tokens), tuple(flags))
 
 
+_CHATML_TOKENS = (CHATML_START, CHATML_END)
 CHAT_FORMS = {
     form.name: form
     for form in (
-        ChatForm("qwen", _chatml, CHATML_END, tokens=(CHATML_START, CHATML_END)),
-        ChatForm("got", _chatml, CHATML_END, after_image="\n", tokens=(CHATML_START, CHATML_END)),
+        ChatForm("qwen", _chatml, CHATML_END, tokens=_CHATML_TOKENS),
         ChatForm("vicuna", _vicuna, after_image=" "),
         ChatForm("template", _template, after_image="\n"),
+        ChatForm("got", _chatml, CHATML_END, "\n", _CHATML_TOKENS, question=" OCR: "),
+        ChatForm(
+            "onechart",
+            partial(_vicuna, behind_question="\n"),
+            question="Convert the key information of the chart to a python dict:",
+        ),
+        ChatForm("600k", _bare, "\n", "</s>", question="OCR: ", has_frame=False),
     )
 }

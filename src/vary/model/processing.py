@@ -11,7 +11,6 @@ from transformers import BatchFeature, PreTrainedConfig, PreTrainedTokenizerBase
 
 from vary.errors import VaryError
 from vary.model.chat import (
-    DEFAULT_QUESTION,
     PLACEHOLDER,
     ChatForm,
     Conversation,
@@ -180,7 +179,7 @@ class VaryProcessor(ProcessorMixin):
                 None where there are none.
             drafts: for each picture what an earlier reader made of it, or None.
             messages: conversations, for chat forms; `<image>` in the text of user or system stands
-                for the next image. None: each picture is asked for its text (paper 3.3.2).
+                for the next image. None: each picture is asked what the form's models usually are.
             **kwargs: `PASSED_BY_TRANSFORMERS`, without effect but for `text`: under a chat form it
                 is the question about each picture, otherwise it must be empty.
 
@@ -198,7 +197,7 @@ class VaryProcessor(ProcessorMixin):
         if self.chat is None:
             _refuse_words(kwargs.get("text"), messages)
         elif messages is None:
-            messages = _questions(kwargs.get("text"), len(given))
+            messages = _questions(kwargs.get("text") or self.chat.question, len(given))
         if not given and not messages:
             raise ValueError("no pictures: give images, or under a chat form messages")
         groups = [part if isinstance(part, list | tuple) else [part] for part in given]
@@ -283,7 +282,9 @@ class VaryProcessor(ProcessorMixin):
         the picture is asked for its text.
         """
         if self.chat is not None:
-            return list(self.conversation(_questions(None, 1)[0], [num_tokens]).tokens)
+            return list(
+                self.conversation(_questions(self.chat.question, 1)[0], [num_tokens]).tokens
+            )
         start_tokens = self.form.start_tokens(self.tokenizer)
         image = [*start_tokens, *self.encode([self.prompt(num_tokens)])[0]]
         if draft is None:
@@ -421,13 +422,13 @@ def _refuse_words(text: Any, messages: Any) -> None:
         )
 
 
-def _questions(text: str | Sequence[str] | None, number: int) -> list[Messages]:
+def _questions(text: str | Sequence[str], number: int) -> list[Messages]:
     """Return a conversation of one question for each picture.
 
     Raises:
         ValueError: as many questions as there are not pictures.
     """
-    given = [text] * number if isinstance(text, str) else list(text or [DEFAULT_QUESTION] * number)
+    given = [text] * number if isinstance(text, str) else list(text)
     if len(given) != number:
         raise ValueError(
             f"{len(given)} texts for {number} pictures: give one question for each picture, or "
