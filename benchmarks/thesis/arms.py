@@ -87,7 +87,7 @@ def build(configs: list[PageConfig], seed: int) -> VaryForConditionalGeneration:
     torch.manual_seed(seed)
     language_model = AutoModelForCausalLM.from_config(language_config())
     config = VaryConfig(
-        vocabularies=configs,
+        vocabularies=[*configs],
         text_config=language_config(),
         image_token_id=PLACE,
         tasks=["ocr", "caption"],
@@ -120,10 +120,9 @@ class PixelSource(Source):
     def __call__(self, part: Part, numbers: np.ndarray) -> Tensor:
         """Return (B, 48, D) tokens behind the linears."""
         pictures = np.stack([self.cache.get("pixels", part)[number] for number in numbers])
-        page = self.model.vocabularies[0]
-        return self.model.encode_images([normalise(page.config, pictures)]).tokens.unflatten(
-            0, (len(numbers), NUM_TOKENS)
-        )
+        page: Any = self.model.vocabularies[0]
+        encoded = self.model.encode_images([normalise(page.config, pictures)])
+        return encoded.tokens.unflatten(0, (len(numbers), NUM_TOKENS))
 
 
 @torch.no_grad()
@@ -189,8 +188,12 @@ def measure(
     model: VaryForConditionalGeneration, tokens_of: TokensOf, count: int
 ) -> dict[str, float]:
     """Return reading and captions of the first held-out samples."""
+    scorings: tuple[tuple[Part, Any], ...] = (
+        ("test-pages", score_reading),
+        ("test-scenes", score_scenes),
+    )
     scores: dict[str, float] = {}
-    for part, score in (("test-pages", score_reading), ("test-scenes", score_scenes)):
+    for part, score in scorings:
         written = answers_of(model, tokens_of, part, count)
         scores |= score(written, [answer(part, n) for n in range(count)])
     return scores

@@ -10,14 +10,16 @@ and thesis-pictures.png shows what the arms saw.
 import argparse
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import ARMS
+from arms import ARMS, score_scenes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from samples import PARTS, answer, picture
+from scenes import SLOTS
 from vocabularies import general_config, pixels_for
 
 # Student's t at 97.5 % by degrees of freedom.
@@ -83,6 +85,22 @@ def differences(results: dict[str, list[dict[str, Any]]], names: dict[str, str])
             cells.append(f"{mean:+.3f}" + ("" if math.isnan(half) else f" ± {half:.3f}"))
         lines.append(f"| {ARMS[arm].title} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def guess(num_samples: int) -> str:
+    """Return what the best caption of each length, and a blank page, score without looking.
+
+    Of all training captions of one group and of two, the commonest word in each place.
+    """
+    known = [answer("scenes", n) for n in range(1000)]
+    wanted = [answer("test-scenes", n) for n in range(num_samples)]
+    told = []
+    for length in (3, len(SLOTS)):
+        columns = zip(*(words for words in known if len(words) == length), strict=True)
+        blind = [Counter(column).most_common(1)[0][0] for column in columns]
+        scores = score_scenes([blind] * num_samples, wanted)
+        told.append(f"{' '.join(blind)}: " + json.dumps(scores))
+    return "\n".join(told)
 
 
 def costs(results: dict[str, list[dict[str, Any]]]) -> str:
@@ -195,6 +213,7 @@ def main() -> None:
     print(table(results, {"invented": "letters written for a scene"}), "\n")
     print(small_vocabularies(given.folder), "\n")
     print(costs(results), "\n")
+    print(guess(250))
     for run in results.get("general-unfrozen", []):
         print("own head, seed", run["seed"], json.dumps(run["own_head"]))
     if given.out:

@@ -135,8 +135,12 @@ def pixels_for(config: PageConfig, pictures: list[np.ndarray]) -> np.ndarray:
     """Return (B, H, W, 3) uint8: the pages as they are, or reduced as CLIP sees them."""
     if config.by_strips:
         return np.stack(pictures)
-    small = [Image.fromarray(page).resize(REDUCED[::-1], Image.BILINEAR) for page in pictures]
-    return np.stack([np.asarray(page.resize(GENERAL_SIZE[::-1], Image.BILINEAR)) for page in small])
+    small = [
+        Image.fromarray(page).resize(REDUCED[::-1], Image.Resampling.BILINEAR) for page in pictures
+    ]
+    return np.stack(
+        [np.asarray(page.resize(GENERAL_SIZE[::-1], Image.Resampling.BILINEAR)) for page in small]
+    )
 
 
 def _vitdet(size: tuple[int, int], width: int, **further: Any) -> ViTDetConfig:
@@ -212,9 +216,9 @@ def patch_labels(things: list[Thing], columns: int) -> np.ndarray:
     down, across = (np.arange(rows) + 0.5) * tall, (np.arange(columns) + 0.5) * wide
     for thing in things:
         left, top, right, bottom = thing.box
-        on = np.ix_((down > top) & (down < bottom), (across > left) & (across < right))
-        labels[(*on, 0)] = KINDS.index(thing.kind) + 1
-        labels[(*on, 1)] = COLOUR_NAMES.index(thing.colour) + 1
+        is_on = np.outer((down > top) & (down < bottom), (across > left) & (across < right))
+        labels[..., 0][is_on] = KINDS.index(thing.kind) + 1
+        labels[..., 1][is_on] = COLOUR_NAMES.index(thing.colour) + 1
         labels[int((top + bottom) / 2 / tall), int((left + right) / 2 / wide), 2] = 1
     return labels
 
