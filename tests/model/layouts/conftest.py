@@ -28,6 +28,8 @@ from transformers import (
     SamModel,
 )
 
+from vary.model.layouts.importing import import_weights
+
 TEXTS = ["the harbour lies open to the north", "in winter the ferries wait", "页面上的文字"]
 VISION = {
     "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "image_size": 64,
@@ -79,19 +81,29 @@ class Release:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+AUTHORS_NAMES = (
+    ("multi_modal_projector.conv_upsampler1.", "net_2."),
+    ("multi_modal_projector.conv_upsampler2.", "net_3."),
+    ("vision_tower.", ""),
+    ("patch_embed.projection.", "patch_embed.proj."),
+    ("neck.conv1.", "neck.0."),
+    ("neck.layer_norm1.", "neck.1."),
+    ("neck.conv2.", "neck.2."),
+    ("neck.layer_norm2.", "neck.3."),
+    (".layer_norm1.", ".norm1."),
+    (".layer_norm2.", ".norm2."),
+    ("layers.", "blocks."),
+)
+
+
 def authors_names(state: dict[str, Tensor], encoder: str) -> dict[str, Tensor]:
     """Return the encoder of Hugging Face's GOT or SAM under the authors' names."""
     renamed = {}
     for name, value in state.items():
-        for theirs, authors in (
-            ("multi_modal_projector.conv_upsampler1.", "net_2."),
-            ("multi_modal_projector.conv_upsampler2.", "net_3."),
-            ("vision_tower.", ""), ("vision_encoder.", ""), ("patch_embed.projection.", "patch_embed.proj."),
-            ("neck.conv1.", "neck.0."), ("neck.layer_norm1.", "neck.1."), ("neck.conv2.", "neck.2."),
-            ("neck.layer_norm2.", "neck.3."), (".layer_norm1.", ".norm1."), (".layer_norm2.", ".norm2."),
-        ):  # fmt: skip
-            name = name.replace(theirs, authors)
-        renamed[encoder + ("blocks" + name.removeprefix("layers") if name.startswith("layers") else name)] = value  # noqa: E501
+        new = name
+        for theirs, authors in AUTHORS_NAMES:
+            new = new.replace(theirs, authors)
+        renamed[encoder + new] = value
     return renamed
 
 
@@ -104,7 +116,10 @@ def make_got(rows: int, hidden: int, image_token: int) -> GotOcr2ForConditionalG
         "eos_token_id": None, "pad_token_id": None,
     }  # fmt: skip
     config = GotOcr2Config(
-        vision_config=VISION, text_config=text, image_token_index=image_token, image_seq_length=TOKENS
+        vision_config=VISION,
+        text_config=text,
+        image_token_index=image_token,
+        image_seq_length=TOKENS,
     )
     model = GotOcr2ForConditionalGeneration(config).eval()
     randomise(model)
@@ -167,9 +182,14 @@ def write_qwen_tokenizer(folder: Path) -> int:
         letters[chr(256 + number)] = byte
     made = byte_pairs([], 290)
     pieces = {bytes(letters[c] for c in piece): n for piece, n in made.get_vocab().items()}
-    lines = [f"{base64.b64encode(p).decode()} {n}" for p, n in sorted(pieces.items(), key=lambda i: i[1])]  # noqa: E501
+    lines = [
+        f"{base64.b64encode(p).decode()} {n}" for p, n in sorted(pieces.items(), key=lambda i: i[1])
+    ]
     (folder / "qwen.tiktoken").write_text("\n".join(lines) + "\n")
-    remote = {"tokenizer_class": "QWenTokenizer", "auto_map": {"AutoTokenizer": ["tokenization_qwen.QWenTokenizer", None]}}  # noqa: E501
+    remote = {
+        "tokenizer_class": "QWenTokenizer",
+        "auto_map": {"AutoTokenizer": ["tokenization_qwen.QWenTokenizer", None]},
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(remote))
     return len(pieces) + len(QWEN_SPECIAL)
 
@@ -243,7 +263,9 @@ class Qwen1Block(nn.Module):
         batch, length, width = x.shape
         size = width // self.heads
         mixed = self.attn["c_attn"](self.ln_1(x)).split(width, dim=-1)
-        query, key, value = (part.view(batch, length, self.heads, size).transpose(1, 2) for part in mixed)  # noqa: E501
+        query, key, value = (
+            part.view(batch, length, self.heads, size).transpose(1, 2) for part in mixed
+        )
         turned = self.turn(query) @ self.turn(key).transpose(-1, -2) / math.sqrt(size)
         mask = torch.full((length, length), -torch.inf).triu(1)
         seen = (turned + mask).softmax(-1) @ value
@@ -305,10 +327,14 @@ class QwenReader(nn.Module):
             f"transformer.vision_tower.vision_model.{name.removeprefix('vision_model.')}": value
             for name, value in self.clip.state_dict().items()
         }
-        clip["transformer.vision_tower.vision_model.embeddings.position_ids"] = torch.arange(5)[None]
+        clip["transformer.vision_tower.vision_model.embeddings.position_ids"] = torch.arange(5)[
+            None
+        ]
         linears = {
             f"transformer.{name}.{kind}": getattr(linear, kind)
-            for name, linear in zip(("mm_projector", "mm_projector_vary"), self.linears, strict=True)
+            for name, linear in zip(
+                ("mm_projector", "mm_projector_vary"), self.linears, strict=True
+            )
             for kind in ("weight", "bias")
         }
         qwen = {f"transformer.{name}": value for name, value in self.qwen.state_dict().items()}
@@ -347,7 +373,9 @@ def opt_release(folder: Path, layout: str) -> Release:
     vision = "model.vision_tower_2." if layout == "vary-tiny" else "model.vision_tower."
     state = reader.state(vision, "model.mm_projector")
     if layout == "onechart":
-        head = nn.Sequential(nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 256))  # noqa: E501
+        head = nn.Sequential(
+            nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 256)
+        )
         state |= {f"num_decoder.{name}": value for name, value in head.state_dict().items()}
     file = folder / "pytorch_model.bin"
     return Release(folder, file, write_state(state, file), reader, reader)
@@ -386,7 +414,11 @@ def got_release(folder: Path, layout: str) -> Release:
         linear = got.model.multi_modal_projector.multimodal_projector
         state |= {f"model.mm_projector_vary.{name}": v for name, v in linear.state_dict().items()}
         text = got.config.text_config.to_dict()
-        fields = {"model_type": "GOT", "architectures": ["GOTQwenForCausalLM"], "im_patch_token": rows - 1}  # noqa: E501
+        fields = {
+            "model_type": "GOT",
+            "architectures": ["GOTQwenForCausalLM"],
+            "im_patch_token": rows - 1,
+        }
         write_json(folder / "config.json", {**text, **fields, "tie_word_embeddings": True})
         file = folder / "model.safetensors"
         return Release(folder, file, write_state(state, file), logits, got)
@@ -395,7 +427,9 @@ def got_release(folder: Path, layout: str) -> Release:
     write_json(folder / "preprocessor_config.json", {**rule, "size": {"height": 64, "width": 64}})
     file = folder / "model.safetensors"
     if layout == "got-hf-modules":
-        state = {name: value for name, value in got.state_dict().items() if name != "lm_head.weight"}
+        state = {
+            name: value for name, value in got.state_dict().items() if name != "lm_head.weight"
+        }
         return Release(folder, file, write_state(state, file), logits, got)
     from safetensors.torch import load_file
 
@@ -418,7 +452,10 @@ def sam_release(folder: Path, layout: str) -> Release:
         file = folder / "model.safetensors"
         return Release(folder, file, load_file(file), reference=sam)
     inner = authors_names(sam.vision_encoder.state_dict(), "image_encoder.")
-    inner |= {"prompt_encoder.no_mask_embed.weight": torch.ones(1, 4), "mask_decoder.a": torch.ones(2)}
+    inner |= {
+        "prompt_encoder.no_mask_embed.weight": torch.ones(1, 4),
+        "mask_decoder.a": torch.ones(2),
+    }
     file = folder / "sam_vit_b.pth"
     return Release(folder, file, write_state(inner, file), reference=sam)
 
@@ -438,6 +475,21 @@ def releases(tmp_path_factory) -> Callable[[str], Release]:
     def get(layout: str) -> Release:
         if layout not in made:
             made[layout] = WRITERS[layout](tmp_path_factory.mktemp(layout), layout)
+        return made[layout]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def ours(releases, tmp_path_factory) -> Callable[[str], Path]:
+    """Return a function that gives a release's import; it must not be changed."""
+    made: dict[str, Path] = {}
+
+    def get(layout: str) -> Path:
+        if layout not in made:
+            made[layout] = tmp_path_factory.mktemp("ours") / layout
+            release = releases(layout)
+            import_weights(release.file if layout == "sam" else release.folder, made[layout])
         return made[layout]
 
     return get

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from vary.model import VaryForConditionalGeneration, VaryProcessor, load_vocabulary
-from vary.model.layouts.importing import import_weights
 
 BOUND = 1e-4
 # Leaving the relative positions out must be at least this wrong, or the tests see nothing.
@@ -55,11 +54,10 @@ def error_without(model: VaryForConditionalGeneration, kind: str, given) -> floa
 
 
 @pytest.mark.parametrize("layout", MODELS)
-def test_logits_are_those_of_the_releases_own_network(releases, tmp_path, layout):
-    release = releases(layout)
-    import_weights(release.folder, tmp_path / "ours")
-    model = VaryForConditionalGeneration.from_pretrained(tmp_path / "ours").eval()
-    processor = VaryProcessor.from_pretrained(tmp_path / "ours")
+def test_logits_are_those_of_the_releases_own_network(releases, ours, layout):
+    release, folder = releases(layout), ours(layout)
+    model = VaryForConditionalGeneration.from_pretrained(folder).eval()
+    processor = VaryProcessor.from_pretrained(folder)
     ids, images = prompt(processor, 0), pixels(model)
     with torch.no_grad():
         theirs = release.logits(ids, images)
@@ -71,11 +69,10 @@ def test_logits_are_those_of_the_releases_own_network(releases, tmp_path, layout
 
 
 @pytest.mark.parametrize("layout", ["got", "got-hf"])
-def test_got_writes_the_tokens_that_transformers_writes(releases, tmp_path, layout):
-    release = releases(layout)
-    import_weights(release.folder, tmp_path / "ours")
-    model = VaryForConditionalGeneration.from_pretrained(tmp_path / "ours").eval()
-    processor = VaryProcessor.from_pretrained(tmp_path / "ours")
+def test_got_writes_the_tokens_that_transformers_writes(releases, ours, layout):
+    release, folder = releases(layout), ours(layout)
+    model = VaryForConditionalGeneration.from_pretrained(folder).eval()
+    processor = VaryProcessor.from_pretrained(folder)
     ids, (image,) = prompt(processor, 0), pixels(model)
     settings = {"max_new_tokens": 24, "min_new_tokens": 24, "do_sample": False}
     inputs = {"input_ids": ids, "pixel_values": image, "attention_mask": torch.ones_like(ids)}
@@ -84,11 +81,10 @@ def test_got_writes_the_tokens_that_transformers_writes(releases, tmp_path, layo
     assert torch.equal(model.generate(**inputs, **settings), theirs)
 
 
-def test_each_half_of_two_vocabularies_is_seen(releases, tmp_path):
-    release = releases("vary-toy")
-    import_weights(release.folder, tmp_path / "ours")
-    model = VaryForConditionalGeneration.from_pretrained(tmp_path / "ours").eval()
-    ids, images = prompt(VaryProcessor.from_pretrained(tmp_path / "ours"), 0), pixels(model)
+def test_each_half_of_two_vocabularies_is_seen(ours):
+    folder = ours("vary-toy")
+    model = VaryForConditionalGeneration.from_pretrained(folder).eval()
+    ids, images = prompt(VaryProcessor.from_pretrained(folder), 0), pixels(model)
     before = answer(model, ids, images)
     for changed in (0, 1):
         other = [part.roll(1, -1) if n == changed else part for n, part in enumerate(images)]
@@ -96,10 +92,9 @@ def test_each_half_of_two_vocabularies_is_seen(releases, tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["sam", "sam-hf"])
-def test_features_of_sam_are_transformers_own(releases, tmp_path, layout):
-    release = releases(layout)
-    import_weights(release.file, tmp_path / "ours")
-    network, _ = load_vocabulary(tmp_path / "ours", verify=True)
+def test_features_of_sam_are_transformers_own(releases, ours, layout):
+    release, folder = releases(layout), ours(layout)
+    network, _ = load_vocabulary(folder, verify=True)
     image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         theirs = release.reference.get_image_embeddings(image).permute(0, 2, 3, 1)

@@ -108,13 +108,7 @@ def export_weights(folder: Path, layout_name: str, out: Path) -> Exported:
     shapes = _shapes(checkpoint)
     config = their_config(layout, checkpoint.config, checkpoint.record.config)
     is_file = out.suffix in SUFFIXES
-    wrong = differences(layout, checkpoint.config, shapes, None if is_file else config)
-    if wrong:
-        raise VaryError(
-            f"{folder} would not come back as it is from layout {layout.name}: "
-            f"{'; '.join(wrong)}. "
-            + ("Name a folder as --out: config.json then tells it" if is_file else "")
-        )
+    _check_it_comes_back(checkpoint, shapes, config, is_file)
     tensors = _tensors(checkpoint, places)
     number = len(places) + len(checkpoint.kept) + _is_head_added(checkpoint)
     with whole_folder(out.with_name(f".{out.name}.folder") if is_file else out) as beside:
@@ -128,6 +122,28 @@ def export_weights(folder: Path, layout_name: str, out: Path) -> Exported:
     if is_file:
         out.with_name(f".{out.name}.folder").rmdir()
     return Exported(out, layout.name, number, left_out, list(checkpoint.kept))
+
+
+def _check_it_comes_back(
+    checkpoint: Checkpoint,
+    shapes: dict[str, tuple[int, ...]],
+    config: dict[str, Any],
+    is_file: bool,
+) -> None:
+    """Refuse what an import would make something else of.
+
+    Raises:
+        VaryError: the points are named.
+    """
+    layout, own = checkpoint.layout, checkpoint.config
+    by_folder = differences(layout, own, shapes, config)
+    wrong = differences(layout, own, shapes, None) if is_file else by_folder
+    if wrong:
+        hint = "" if by_folder else "; name a folder as --out, whose config.json tells it"
+        raise VaryError(
+            f"{checkpoint.folder} would not come back as it is from layout {layout.name}: "
+            f"{'; '.join(wrong)}{hint}"
+        )
 
 
 def _open(folder: Path, layout: Layout) -> Checkpoint:

@@ -27,7 +27,6 @@ class Plan:
         places: by our name.
         unused: names in the file that our model has no use for.
         left: names in the file without a place here.
-        is_sure: whether nothing else could be meant; otherwise `notes` tell.
         notes: what the user should know.
     """
 
@@ -54,13 +53,17 @@ def make_plan(stored: Shapes, layout_name: str | None = None, prefix: str | None
     Raises:
         VaryError: no layout, or several that fit.
     """
-    layout, found = _detect(stored, layout_name, prefix)
+    layout, found, others = _detect(stored, layout_name, prefix)
     plan = Plan(layout, found)
     if layout.name == "vary-toy" and layout_name is None:
         plan = _toy_or_base(plan, stored)
+    ignored = [name for name in stored if _is_of_others(name, found, others)]
+    if ignored:
+        told = f"{len(ignored)} tensors of another model are left alone: {shorten(ignored)}"
+        plan.notes.append(told)
     # What may stand beside an encoder stands beside its prefix.
     outer = found.removesuffix(plan.layout.root) if plan.layout.root else found
-    for name in stored:
+    for name in sorted(stored.keys() - set(ignored)):
         if plan.layout.is_unused(name.removeprefix(outer)):
             plan.unused.append(name)
             continue
@@ -75,22 +78,32 @@ def make_plan(stored: Shapes, layout_name: str | None = None, prefix: str | None
     return plan
 
 
-def _detect(stored: Shapes, layout_name: str | None, prefix: str | None) -> tuple[Layout, str]:
+def _is_of_others(name: str, prefix: str, others: list[str]) -> bool:
+    """Return whether a name stands behind a prefix that the user did not choose."""
+    is_longer = any(name.startswith(other) for other in others if other.startswith(prefix))
+    is_beside = bool(others) and not name.startswith(prefix)
+    return is_longer or is_beside
+
+
+def _detect(
+    stored: Shapes, layout_name: str | None, prefix: str | None
+) -> tuple[Layout, str, list[str]]:
+    """Return a layout, what stands before its names, and other prefixes behind which it stands."""
     wanted = LAYOUTS if layout_name is None else (find_layout(layout_name),)
     for layout in wanted:
         prefixes = sorted(
             {name.removesuffix(layout.marker) for name in stored if _ends(name, layout)}
         )
-        if prefix is not None:
-            prefixes = [prefix] if prefix in prefixes else []
-        if len(prefixes) > 1:
+        if prefix is not None and prefix in prefixes:
+            return layout, prefix, [other for other in prefixes if other != prefix]
+        if prefix is None and len(prefixes) > 1:
             told = ", ".join(repr(found) for found in prefixes)
             raise VaryError(
                 f"{layout.marker} stands at {len(prefixes)} places in these weights, behind "
                 f"{told}: say which is meant with --prefix"
             )
-        if prefixes:
-            return layout, prefixes[0]
+        if prefix is None and prefixes:
+            return layout, prefixes[0], []
     looked_for = ", ".join(f"{layout.marker} ({layout.name})" for layout in wanted)
     behind = "" if prefix is None else f" behind the prefix {prefix!r}"
     raise VaryError(
