@@ -187,6 +187,7 @@ LAYOUTS = (
         _opt("visual_encoder.", "opt_proj.", "opt_model."),
         language_model="opt",
         rules=(_LATER,),
+        prompt_form="600k",
         tasks=("ocr",),
     ),
     Layout(
@@ -196,7 +197,7 @@ LAYOUTS = (
         _opt("model.vision_tower.", "model.mm_projector."),
         language_model="opt",
         unused=("num_decoder.",),
-        prompt_form="vicuna",
+        prompt_form="onechart",
         tasks=("chart",),
         questions=(("chart", "Convert the key information of the chart to a python dict:"),),
         tokens=("<imgpad>", "<img>", "</img>", "<Number>"),
