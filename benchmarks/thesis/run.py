@@ -3,9 +3,9 @@
     python benchmarks/thesis/run.py --out DIR [--scale 1.0] [--minutes N] [--seeds 1 2 3]
     python benchmarks/thesis/plot.py DIR --out docs/images
 
-First the vocabularies learn, then all arms, seed after seed (docs/thesis.md). Each result is a
-JSON in DIR; what is there is not done again. One thread. Nothing is downloaded: pictures are drawn
-with the installed fonts, the words come from docs/ and by lot.
+All arms, seed after seed; a vocabulary learns before the first arm that needs it (docs/thesis.md).
+Each result is a JSON in DIR; what is there is not done again. One thread. Nothing is downloaded:
+pictures are drawn with the installed fonts, the words come from docs/ and by lot.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _GENERAL = {
     "second": (second_config, 450),
     "sharp": (small_config, 500),
 }
-_SMALL_STEPS = 200
+_SMALL_STEPS = 260
 _ARM_STEPS, _SHORT_STEPS = 330, 110
 
 
@@ -89,25 +89,25 @@ def load_weights(bench: Workbench, name: str, modules: dict[str, nn.Module]) -> 
         module.eval()
 
 
-def prepare_general(bench: Workbench) -> None:
-    """Train the general vocabularies, and make tokens with them and with nano's."""
-    for number, (name, (config_of, steps)) in enumerate(_GENERAL.items()):
-        config = config_of()
-        if not bench.path(f"vocabulary-{name}").is_file():
-            started = time.process_time()
-            page, head, losses = train_general(config, Learning(bench.steps(steps)), number + 11)
-            seconds = time.process_time() - started
-            save_weights(bench, name, {"page": page, "head": head})
-            told = scene_accuracy(page, head)
-            bench.keep(
-                f"vocabulary-{name}", {"losses": losses, "cpu_seconds": seconds, "accuracy": told}
-            )
-        page = PageVocabulary(config)
-        load_weights(bench, name, {"page": page})
-        add_vocabulary(bench, name, page)
-        if name == "general" and not bench.cache.has("pixels"):
-            bench.cache.add("pixels", page, as_pixels=True)
-    add_vocabulary(bench, "nano", nano_vocabulary())
+def prepare_general(bench: Workbench, name: str) -> None:
+    """Train a general vocabulary, and make its tokens."""
+    config_of, steps = _GENERAL[name]
+    config = config_of()
+    if not bench.path(f"vocabulary-{name}").is_file():
+        started = time.process_time()
+        seed = 11 + list(_GENERAL).index(name)
+        page, head, losses = train_general(config, Learning(bench.steps(steps)), seed)
+        seconds = time.process_time() - started
+        save_weights(bench, name, {"page": page, "head": head})
+        told = scene_accuracy(page, head)
+        bench.keep(
+            f"vocabulary-{name}", {"losses": losses, "cpu_seconds": seconds, "accuracy": told}
+        )
+    page = PageVocabulary(config)
+    load_weights(bench, name, {"page": page})
+    add_vocabulary(bench, name, page)
+    if name == "general" and not bench.cache.has("pixels"):
+        bench.cache.add("pixels", page, as_pixels=True)
 
 
 def add_vocabulary(bench: Workbench, name: str, page: PageVocabulary) -> None:
@@ -119,18 +119,30 @@ def add_vocabulary(bench: Workbench, name: str, page: PageVocabulary) -> None:
         print(time.strftime("%H:%M:%S"), f"tokens of {name}: {time.process_time() - started:.0f} s")
 
 
-def prepare_small(bench: Workbench, kind: str, seed: int) -> None:
+def prepare_small(bench: Workbench, name: str) -> None:
     """Train a small vocabulary with or without negatives, and make its tokens."""
-    name = f"{kind}-{seed}"
+    kind, seed = name.split("-")
     if not bench.path(f"vocabulary-{name}").is_file():
         started = time.process_time()
         learning = Learning(bench.steps(_SMALL_STEPS))
-        page, result = train_small(kind == "with", learning, seed)
+        page, result = train_small(kind == "with", learning, int(seed))
         save_weights(bench, name, {"page": page})
         bench.keep(f"vocabulary-{name}", {**result, "cpu_seconds": time.process_time() - started})
     page = PageVocabulary(small_config(with_ctc=True))
     load_weights(bench, name, {"page": page})
     add_vocabulary(bench, name, page)
+
+
+def prepare(bench: Workbench, name: str) -> None:
+    """Make a vocabulary ready, unless it is."""
+    if name in bench.pages:
+        return
+    if name == "nano":
+        add_vocabulary(bench, name, nano_vocabulary())
+    elif name in _GENERAL:
+        prepare_general(bench, name)
+    else:
+        prepare_small(bench, name)
 
 
 def forgetting(bench: Workbench, page: nn.Module) -> dict[str, Any]:
@@ -143,25 +155,23 @@ def forgetting(bench: Workbench, page: nn.Module) -> dict[str, Any]:
 
 
 def do_arm(bench: Workbench, name: str, seed: int) -> None:
-    """Train and measure an arm of a seed."""
+    """Train and measure an arm of a seed; vocabularies that it needs come first."""
     arm = ARMS[name]
-    for kind in ("with", "without"):
-        if f"{kind}-{{seed}}" in arm.vocabularies:
-            prepare_small(bench, kind, seed)
+    names = [vocabulary.format(seed=seed) for vocabulary in arm.vocabularies]
+    for vocabulary in names:
+        prepare(bench, vocabulary)
     plan = Plan(bench.steps(_ARM_STEPS), bench.steps(_SHORT_STEPS))
     result, model = train_arm(arm, bench.pages, bench.cache, seed, plan)
     if arm.unfrozen:
         result["own_head"] = forgetting(bench, model.vocabularies[0])
     bench.keep(f"arm-{name}-{seed}", {"arm": name, "seed": seed, **result})
-    for kind in ("with", "without"):
-        if f"{kind}-{{seed}}" in arm.vocabularies:
-            bench.cache.remove(f"{kind}-{seed}")
+    for vocabulary in names:
+        if vocabulary not in {*_GENERAL, "nano"}:
+            bench.cache.remove(vocabulary)  # only this arm needs it; its tokens take half a GB
 
 
 def work(bench: Workbench, names: list[str], seeds: list[int]) -> Iterator[None]:
-    """Do all that is not there yet, with a pause after each piece."""
-    prepare_general(bench)
-    yield
+    """Do all arms that are not there yet, with a pause after each."""
     for seed in seeds:
         for name in names:
             if not bench.path(f"arm-{name}-{seed}").is_file():
