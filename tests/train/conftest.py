@@ -184,7 +184,9 @@ _IMAGE = {"height": 64, "width": 128, "mean": [0.9, 0.9, 0.9], "std": [0.5, 0.5,
 def _base(folder: Path) -> None:
     """Write a model as Vary-base is one: CLIP beside a ViTDet before a language model."""
     torch.manual_seed(5)
-    tokenizer = train_tokenizer(list(_PAGE_TEXTS), 320, "", 4)
+    greek = "".join(map(chr, range(0x3B1, 0x3F0)))  # as many pieces as the recipe has, or more
+    tokenizer = train_tokenizer(list(_PAGE_TEXTS), 400, greek, 4)
+    assert len(tokenizer) >= 300
     fields = {"vocab_size": len(tokenizer), "bos_token_id": None}
     fields |= {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     config = config_from_dict({**_LANGUAGE_MODEL, **fields})
@@ -228,7 +230,7 @@ def base_recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "seed": 4,
         "precision": "fp32",
         "num_workers": 0,
-        "validation_samples": 2,
+        "validation_samples": 1,
         "init": str(folder / "init"),
         "model": {"vocabulary": _FIRST_VOCABULARY, "text": _LANGUAGE_MODEL, "image": _IMAGE}
         | {"tokenizer": {"vocabulary_size": 300}},

@@ -1,5 +1,6 @@
 """Low-rank adapters beside a language model's frozen weights, through peft."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from transformers.pytorch_utils import Conv1D
 from vary.errors import VaryError
 from vary.extras import require
 from vary.model.modeling import VaryForConditionalGeneration
-from vary.train.recipe import LoraRecipe
+from vary.train.build import meta_model
+from vary.train.recipe import LoraRecipe, Recipe, StageRecipe
 
 ADAPTER_FOLDER = "adapter"
 _WEIGHTS_NAME = "adapter_model.safetensors"
@@ -50,7 +52,9 @@ class Adapters:
             task_type="CAUSAL_LM",
         )
         torch.manual_seed(seed)
-        self.peft_model: Any = peft.get_peft_model(language_model, config)
+        with warnings.catch_warnings():  # of names in transformers, and of GPT-2's turned matrices
+            warnings.simplefilter("ignore")
+            self.peft_model: Any = peft.get_peft_model(language_model, config)
         self.layers: dict[str, Any] = {
             f"{_OURS}{name}": module
             for name, module in language_model.named_modules()
@@ -129,6 +133,21 @@ class Adapters:
     def _is_adapters(self, name: str) -> bool:
         layer = name.rsplit(".", 3)[0]
         return layer in self.layers and any(f".{part}." in name for part in _FACTORS)
+
+
+def check_lora(recipe: Recipe, stage: StageRecipe) -> None:
+    """Refuse adapters that a stage cannot have, before any other stage is trained.
+
+    Raises:
+        MissingExtraError: peft is not installed.
+        VaryError: see `check_targets`.
+    """
+    if stage.lora is None:
+        return
+    require("peft", extra="train")
+    with torch.device("meta"):
+        model = meta_model(recipe.model, recipe.data.alphabet)
+    check_targets(model.language_model, stage.lora.targets)
 
 
 def check_targets(language_model: nn.Module, targets: tuple[str, ...]) -> None:
