@@ -26,7 +26,8 @@ ALLOWED: dict[str, set[str]] = {
     "read": {"vocabulary", "model", "data.schema"},
     "eval": {"vocabulary", "model", "data", "read"},
     "serve": {"read"},
-    "cli": {"vocabulary", "model", "data", "train", "read", "eval", "serve"},
+    "probing": {"vocabulary", "model", "data", "train", "eval", "read"},
+    "cli": {"vocabulary", "model", "data", "train", "read", "eval", "probing", "serve"},
     # The package itself: `from vary import Reader` is looked up in `read` when it is asked for.
     "": {"read"},
     "__main__": {"cli"},
