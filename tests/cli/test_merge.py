@@ -415,11 +415,60 @@ def test_what_belongs_to_a_language_model_alone(here):
     options = ["--model", "reader", "--vocabulary", "clip", "--out", "out"]
     for more, said in (
         (["--widths", "12,12"], "--widths belong to --llm"),
+        (["--prompt-form", "qwen"], "--prompt-form belong to --llm"),
         (["--fusion", "channel"], "deals the width out"),
     ):
         result = merge(*options, *more)
         assert result.exit_code == 2
         assert said in result.stderr
+
+
+TEMPLATE = (
+    "{% for message in messages %}[{{ message.role }}]{{ message.content }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "option", "form", "end"),
+    [
+        (None, None, "paper", "</s>"),
+        (TEMPLATE, None, "template", "</s>"),
+        (TEMPLATE, "qwen", "qwen", "<|im_end|>"),
+        (None, "vicuna", "vicuna", "</s>"),
+    ],
+)
+def test_a_language_model_is_asked_in_its_own_form(here, template, option, form, end):
+    make_llm("llama", max_position_embeddings=512).save_pretrained(here / "llm")
+    make_tokenizer().save_pretrained(here / "llm")
+    if template:
+        (here / "llm" / "chat_template.jinja").write_text(template)
+    given = ["--prompt-form", option] if option else []
+    result = merge("--llm", "llm", "--vocabulary", "vocabulary", "--out", "base", *given)
+    assert result.exit_code == 0, result.stderr
+    assert f"prompt form {form}; " in result.stderr
+    model, processor = load("base")
+    assert processor.prompt_form == form
+    number = processor.tokenizer.convert_tokens_to_ids(end)
+    assert model.generation_config.eos_token_id == processor.end_id == number
+    assert model.get_input_embeddings().weight.shape[0] >= len(processor.tokenizer)
+    if form != "paper":
+        talk = [{"role": "user", "content": "<image>\nWhat?"}]
+        picture = np.zeros((64, 64, 3), np.uint8)
+        rows = model.generate(**processor(picture, messages=[talk]), max_new_tokens=4)
+        assert isinstance(processor.post_process_image_text_to_text(rows)[0], str)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [("template", "has no chat template"), ("mistral", "known are paper, code, qwen, vicuna")],
+)
+def test_a_form_that_cannot_be_written_leaves_nothing(here, form, said):
+    result = merge(
+        "--llm", "qwen", "--vocabulary", "vocabulary", "--out", "base", "--prompt-form", form
+    )
+    assert result.exit_code == 2 and said in result.stderr
+    assert not Path("base").exists()
 
 
 def test_the_commands_of_the_document_run(here):

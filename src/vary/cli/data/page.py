@@ -40,6 +40,14 @@ KeepFurnitureOption = Annotated[
     bool, typer.Option("--keep-furniture", help="Markdown keeps running heads and page numbers.")
 ]
 
+AlphabetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Characters of lines: latin, zh or a file of them; else the language's. Kind line "
+        "only."
+    ),
+]
+
 
 def page(
     text: TextOption,
@@ -65,6 +73,7 @@ def page(
     exclude_text: ExcludeTextOption = None,
     include_fonts: IncludeFontsOption = None,
     exclude_fonts: ExcludeFontsOption = None,
+    alphabet: AlphabetOption = None,
     shard_size: ShardSizeOption = None,
 ) -> None:
     """Make pages, tiles or lines from plain text and fonts.
@@ -80,6 +89,7 @@ def page(
         fonts=tuple(fonts) if fonts else None,
         kind=kind,  # type: ignore[arg-type] # checked by PageConfig, which names what is allowed
         language=language,
+        alphabet=alphabet,
         target=target,  # type: ignore[arg-type]
         dpi=number_range(dpi, "--dpi"),
         columns=numbers(columns, "--columns"),
