@@ -1,11 +1,10 @@
 """Small pages of one to three lines, a word on each, in the installed fonts.
 
-Words are letters by lot and English words out of this project's documentation. Words and font
+Words are letters by lot and the English words of `words.txt`. Words and font
 families are held out to measure on: those that nano never saw, where they are installed, and some
 words by a hash.
 """
 
-import re
 import zlib
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,6 @@ LINES = HEIGHT // STRIP
 HELD_OUT_FONTS = (
     "Gentium*", "Open Sans*", "Linux Libertine*", "Nimbus Sans*", "Hack*", "CMU Concrete*",
 )  # fmt: skip
-_DOCS = Path(__file__).parents[2] / "docs"
 _LOT_SHARE = 0.5
 _HELD_OUT_IN = 8
 
@@ -46,12 +44,9 @@ def fonts(held_out: bool) -> FontLibrary:
 
 @cache
 def english_words() -> tuple[str, ...]:
-    """Return the words of three to eight letters in the documentation."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(_DOCS.glob("*.md"))]
-    found = re.findall(r"\b[a-z]{3,8}\b", " ".join(texts))
-    if not found:
-        raise InputError(f"no words in {_DOCS}; run this from a checkout of the project")
-    return tuple(sorted(set(found)))
+    """Return English words of three to eight letters, taken once from this project's documents."""
+    path = Path(__file__).with_name("words.txt")
+    return tuple(path.read_text(encoding="utf-8").split())
 
 
 def is_held_out(word: str) -> bool:

@@ -5,7 +5,7 @@
 
 All arms, seed after seed; a vocabulary learns before the first arm that needs it (docs/thesis.md).
 Each result is a JSON in DIR; what is there is not done again. One thread. Nothing is downloaded:
-pictures are drawn with the installed fonts, the words come from docs/ and by lot.
+pictures are drawn with the installed fonts, the words are those of words.txt or letters by lot.
 """
 
 import argparse
