@@ -100,8 +100,14 @@ def read_config(folder: Path, raw: dict[str, Any]) -> PreTrainedConfig | None:
     """Return the configuration, None for a model that transformers does not know.
 
     Raises:
-        InputError: values that cannot be.
+        InputError: values that cannot be, or the authors' own configuration, whose `model_type` is
+            ours too.
     """
+    if raw.get("model_type") == VaryConfig.model_type and "vocabularies" not in raw:
+        raise InputError(
+            f"{folder / CONFIG_FILE} is one of the Vary authors', not of ours; take the weights in "
+            f"with: vary import {folder} --out DIR"
+        )
     if raw.get("model_type") not in CONFIG_MAPPING:
         return None
     try:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from vary.errors import InputError
 from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.model.inspection import checkpoint_info
 from vary.model.layouts.tokenizers import load_tokenizer
@@ -110,3 +111,8 @@ def test_opts_added_tokens_have_their_numbers(releases):
     assert ids == tokenizer.convert_tokens_to_ids(names)
     assert tokenizer.eos_token == tokenizer.bos_token == "</s>"
     assert torch.tensor(ids).max() == len(tokenizer) - 1
+
+
+def test_the_authors_own_folders_are_not_taken_for_ours(releases):
+    with pytest.raises(InputError, match=r"is one of the Vary authors', .* vary import .* --out"):
+        checkpoint_info(releases("vary-tiny").folder)
