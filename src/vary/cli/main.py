@@ -21,6 +21,7 @@ COMMANDS: Table = {
     "extract": ("vary.cli.extract:extract", "Take a vocabulary out, into a folder of its own."),
     "import": ("vary.cli.importing:import_weights", "Take released weights in (SAM, Vary, GOT)."),
     "export": ("vary.cli.exporting:export_weights", "Write a model in a release's layout."),
+    "vocab": ("vary.cli.vocab:app", "Tell what a vocabulary brings, and which sees what."),
     "info": ("vary.cli.info:info", "Show a checkpoint's parameters, tokens and shapes."),
 }
 
