@@ -103,7 +103,8 @@ def read_config(folder: Path, raw: dict[str, Any]) -> PreTrainedConfig | None:
         InputError: values that cannot be, or the authors' own configuration, whose `model_type` is
             ours too.
     """
-    if raw.get("model_type") == VaryConfig.model_type and "vocabularies" not in raw:
+    is_theirs = "vocabularies" not in raw and "num_attention_heads" in raw
+    if raw.get("model_type") == VaryConfig.model_type and is_theirs:
         raise InputError(
             f"{folder / CONFIG_FILE} is one of the Vary authors', not of ours; take the weights in "
             f"with: vary import {folder} --out DIR"
