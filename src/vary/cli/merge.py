@@ -121,24 +121,15 @@ def merge(
     how: Any = (fusion or (Fusion.SUM if llm is None else Fusion.CHANNEL)).value
     if llm is None:
         merged = merge_into_model(base, sources, out, fusion=how, check=check)
-        typer.echo(_said(how, merged.values, str(model)), err=True)
+        told = _said(how, merged.values, str(model))
         if carry_calibration(base, out):
-            typer.echo("calibration.json goes along: the CTC head is the same", err=True)
+            told += "\ncalibration.json goes along: the CTC head is the same"
     else:
-        merged = merge_into_language_model(
-            base,
-            sources,
-            out,
-            fusion=how,
-            widths=shares,
-            positions=positions,
-            prompt_form=prompt_form,
-        )
-        typer.echo(
-            f"prompt form {merged.prompt_form}; the linears are new (seed {seed}): it reads "
-            "nothing until they are trained",
-            err=True,
-        )
+        more: Any = {"widths": shares, "positions": positions, "prompt_form": prompt_form}
+        merged = merge_into_language_model(base, sources, out, fusion=how, **more)
+        told = f"prompt form {merged.prompt_form}; the linears are new (seed {seed}): "
+        told += "it reads nothing until they are trained"
+    typer.echo(told, err=True)
     typer.echo(str(merged.folder))
 
 
