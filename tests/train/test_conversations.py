@@ -1,6 +1,8 @@
 """Training on conversations: the paper's questions, several pictures or none, loss on answers."""
 
 import io
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -261,3 +263,14 @@ def test_a_base_is_the_whole_model(fields, told):
     stage = {"name": "a", "objective": "text", "steps": 1, "learning_rate": 1.0, "batch_size": 1}
     with pytest.raises(VaryError, match=told):
         build_value(Recipe, {"name": "x", "data": {}, "stages": [stage], **fields}, "recipe")
+
+
+def test_a_base_that_was_not_copied_whole_is_told(folder, recipe, tmp_path):
+    half = tmp_path / "half"
+    shutil.copytree(folder / "base", half)
+    (path,) = half.glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-1000])
+    made = recipe()
+    made = replace(made, model=replace(made.model, base=str(half)))
+    with pytest.raises(VaryError, match=r"half is not whole .* copy it anew"):
+        build(made, Materials(made))
