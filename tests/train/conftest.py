@@ -58,29 +58,54 @@ def batches_of(built) -> Callable[..., StageBatches]:
     return make
 
 
-# `vary train` with a line of the log for every step; at STEP (`stage/step`) it sends SIGNAL to
-# itself, or to all processes of its group as Ctrl-C and schedulers do.
+# `vary train` with a line of the log for every step. At STEP (`stage/step`) the process of rank BY
+# sends SIGNAL to itself, or to all processes of its group as Ctrl-C and schedulers do. With LOOK,
+# each process writes there what it holds behind the first step.
 _COMMAND = """
-import functools, os, signal, sys
+import functools, json, os, signal
+import sys
+from pathlib import Path
+import torch
 import vary.train.run
+from torch.distributed.tensor import DTensor
 from vary.cli.main import main
 from vary.train.log import Log
+from vary.train.sharding import local
+
+rank, env = os.environ.get("RANK", "0"), os.environ
 
 class Signalling(Log):
-    def _write_line(self, state):
-        super()._write_line(state)
-        stage = self.trainer.objective.stage.name
-        if f"{stage}/{state.global_step}" == os.environ.get("STEP"):
-            wish = getattr(signal, os.environ["SIGNAL"])
+    def on_step_end(self, args, state, control, **kwargs):
+        super().on_step_end(args, state, control, **kwargs)
+        step = f"{self.trainer.objective.stage.name}/{state.global_step}"
+        if (step, rank) == (env.get("STEP"), env.get("BY", "0")):
+            wish = getattr(signal, env["SIGNAL"])
             if wish in (signal.SIGINT, signal.SIGTERM):
                 os.killpg(os.getpgrp(), wish)
             else:
                 os.kill(os.getpid(), wish)
+        if "LOOK" in env and state.global_step == 1:
+            self.look(Path(env["LOOK"]) / f"{rank}.json")
+
+    def look(self, path):
+        parameters = dict(self.trainer.objective.model.named_parameters())
+        state = self.trainer.optimizer.state_dict()["state"]
+        moments = [one["exp_avg"] for one in state.values()]
+        path.write_text(json.dumps({
+            "shared": [n for n, p in parameters.items() if isinstance(p, DTensor)],
+            "whole": [n for n, p in parameters.items() if not isinstance(p, DTensor)],
+            "trained": [n for n, p in parameters.items() if p.requires_grad],
+            "numbers": sum(p.numel() for p in parameters.values()),
+            "held": sum(local(p).numel() for p in parameters.values()),
+            "moments": sum(m.numel() for m in moments),
+            "moments_held": sum(local(m).numel() for m in moments),
+        }))
 
 vary.train.run.Log = functools.partial(Signalling, every=1)
 sys.argv[:1] = ["vary", "train"]
 main()
 """
+LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
 class Runs:
@@ -97,6 +122,25 @@ class Runs:
         lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         kept = [json.loads(line) for line in lines]
         return [entry for entry in kept if all(name in entry for name in names)]
+
+    @classmethod
+    def farthest(cls, one: Path, other: Path) -> tuple[float, float]:
+        """Return by how much two runs' losses differ at most, and norms of gradients, relatively.
+
+        Steps, samples and rates have to be the same.
+        """
+        rows = [cls.losses(folder) for folder in (one, other)]
+        assert [row[:4] for row in rows[0]] == [row[:4] for row in rows[1]]
+        pairs = list(zip(*rows, strict=True))
+        norms = max(abs(ours[4] / theirs[4] - 1) for ours, theirs in pairs)
+        losses = [
+            abs(a - b)
+            for ours, theirs in pairs
+            for a, b in zip(ours[5:], theirs[5:], strict=True)
+            if a is not None
+        ]
+        print(f"{other.name}: losses {max(losses):.1e}, norms {norms:.1e}")
+        return max(losses), norms
 
     @classmethod
     def losses(cls, folder: Path) -> list[tuple[Any, ...]]:
@@ -118,9 +162,10 @@ class Runs:
 
     @staticmethod
     def command(
-        *arguments: object, launcher: tuple[str, ...] = (), **environment: str
+        *arguments: object, devices: int = 1, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run `vary train` in a group of processes of its own, and wait for it."""
+        launcher = LAUNCHER if devices == 2 else ()
         threads = str(torch.get_num_threads())
         own = {"OMP_NUM_THREADS": threads, "HF_HUB_OFFLINE": "1", **environment}
         return subprocess.run(

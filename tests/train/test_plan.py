@@ -131,3 +131,15 @@ def test_the_recipes_of_vary_base_are_planned_on_any_merged_model(name, tmp_path
     assert stage.image == (64, 128) and stage.image_tokens == 8
     epoch = sum(recipe.weights(recipe.stages[0]).values()) * 1e6
     assert stage.samples == pytest.approx(epoch, abs=recipe.stages[0].batch_size)
+
+
+def test_adapters_are_counted_in_place_of_the_language_model(base):
+    """Of each linear layer n x m four columns and four rows, and the linears of the projector."""
+    frozen, lora = "stages.read.frozen=[vocabularies.*]", "stages.read.lora={rank: 4}"
+    whole, adapted = (plan(base(frozen, *more))[0] for more in ((), (lora,)))
+    shapes = [(48, 48), (24, 48), (24, 48), (48, 48), (64, 48), (64, 48), (48, 64)]
+    adapters = 2 * sum(4 * (rows + columns) for rows, columns in shapes)
+    linears = 2 * (32 * 24 + 24)
+    assert adapted.trained == adapters + linears
+    assert adapted.frozen == whole.frozen + whole.trained - linears
+    assert adapted.state_bytes < whole.state_bytes

@@ -89,30 +89,3 @@ def test_a_wish_to_stop_is_heard_once(runs):
         assert console.file.getvalue().count("once more stops at once") == 1
     finally:
         signal.signal(signal.SIGINT, kept)
-
-
-def test_two_devices_learn_what_one_does(runs, tiny, recipe_file, command_file, tmp_path):
-    """Losses and weights of two processes that share each step's two parts, under torchrun."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    steps = (
-        "stages.draft.micro_batches=2",
-        "stages.read.micro_batches=2",
-        "stages.read.average_decay=0.9",
-        "stages.read.batch_px=768",
-    )
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    done = runs.command(command_file, recipe_file, f"out={two}", *steps, launcher=launcher)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count(str(two / "read" / "final")) >= 1
-    train(tiny(f"out={one}", *steps), console=runs.quiet())
-    shared, alone = runs.losses(two), runs.losses(one)
-    assert [row[:3] for row in shared] == [row[:3] for row in alone]
-    for row, expected in zip(shared, alone, strict=True):
-        # The log has four decimals.
-        numbers = [value for value in expected[3:] if value is not None]
-        assert [value for value in row[3:] if value is not None] == pytest.approx(
-            numbers, rel=1e-5, abs=1.01e-4
-        )
-    ours, theirs = (runs.weights(folder / "read" / "final") for folder in (one, two))
-    assert ours.keys() == theirs.keys()
-    assert all(ours[name].sub(theirs[name]).abs().max() < 1e-4 for name in ours)

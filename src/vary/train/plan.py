@@ -25,6 +25,7 @@ from vary.model import ImageRule, VaryForConditionalGeneration, VaryImageProcess
 from vary.model.fusion import count_tokens
 from vary.train.build import meta_model
 from vary.train.freezing import freeze, frozen_patterns, parameter_counts
+from vary.train.lora import Adapters
 from vary.train.recipe import Recipe, StageRecipe
 from vary.train.recomputing import recompute_activations
 from vary.vocabulary import ViTDetOutput
@@ -103,7 +104,7 @@ def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -
     recipe.check_batches(stage)
     with torch.device("meta"):
         model = meta_model(recipe.model, recipe.data.alphabet)
-    freeze(model, frozen_patterns(stage))
+        _hold_fixed(model, stage)
     counts = parameter_counts(model)
     sizes, step_samples = _typical(recipe, stage)
     size = max(sizes, key=math.prod)
@@ -136,6 +137,13 @@ def _plan_stage(recipe: Recipe, stage: StageRecipe, answer_tokens: int | None) -
         state_bytes=state,
         activation_bytes=sum(kept.values()),
     )
+
+
+def _hold_fixed(model: VaryForConditionalGeneration, stage: StageRecipe) -> None:
+    """Let be trained what a stage trains: parameters of the model, or adapters beside them."""
+    if stage.lora:
+        Adapters(model, stage.lora, 0)
+    freeze(model, frozen_patterns(stage))
 
 
 def _rules(recipe: Recipe) -> list[ImageRule]:
@@ -291,7 +299,7 @@ def measure(recipe: Recipe, stage: StageRecipe, answer_tokens: int, repeats: int
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.device(device):
         model = meta_model(recipe.model, recipe.data.alphabet)
-    freeze(model, frozen_patterns(stage))
+        _hold_fixed(model, stage)
     model.train()
     sizes, _ = _typical(recipe, stage)
     step = _sample_step(model, stage, sizes, answer_tokens)
