@@ -37,6 +37,7 @@ VISION = {
     "mlp_dim": 192,
 }  # fmt: skip
 TOKENS = 4  # of an image
+PAPERS = "vary-tiny, the paper's size"
 IMAGE_TOKENS = ["<imgpad>", "<img>", "</img>"]
 QWEN_SPECIAL = [
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", *(f"<|extra_{n}|>" for n in range(205)),
@@ -107,7 +108,9 @@ def authors_names(state: dict[str, Tensor], encoder: str) -> dict[str, Tensor]:
     return renamed
 
 
-def make_got(rows: int, hidden: int, image_token: int) -> GotOcr2ForConditionalGeneration:
+def make_got(
+    rows: int, hidden: int, image_token: int, vision: dict[str, Any] | None = None
+) -> GotOcr2ForConditionalGeneration:
     text = {
         "model_type": "qwen2", "vocab_size": rows, "hidden_size": hidden, "intermediate_size": 96,
         "num_hidden_layers": 2, "num_attention_heads": hidden // 64,
@@ -116,7 +119,7 @@ def make_got(rows: int, hidden: int, image_token: int) -> GotOcr2ForConditionalG
         "eos_token_id": None, "pad_token_id": None,
     }  # fmt: skip
     config = GotOcr2Config(
-        vision_config=VISION,
+        vision_config=VISION if vision is None else vision,
         text_config=text,
         image_token_index=image_token,
         image_seq_length=TOKENS,
@@ -194,14 +197,20 @@ def write_qwen_tokenizer(folder: Path) -> int:
     return len(pieces) + len(QWEN_SPECIAL)
 
 
-def make_opt(rows: int) -> OPTForCausalLM:
+def make_opt(rows: int, **fields: Any) -> OPTForCausalLM:
+    sizes = {
+        "hidden_size": 128, "ffn_dim": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "max_position_embeddings": 300, "word_embed_proj_dim": 128,
+    }  # fmt: skip
     model = OPTForCausalLM(
         OPTConfig(
-            vocab_size=rows, hidden_size=128, ffn_dim=96, num_hidden_layers=2,
-            num_attention_heads=2, max_position_embeddings=300, word_embed_proj_dim=128,
-            bos_token_id=2, eos_token_id=2, pad_token_id=1,
+            vocab_size=rows,
+            bos_token_id=2,
+            eos_token_id=2,
+            pad_token_id=1,
+            **(fields or sizes),
         )
-    ).eval()  # fmt: skip
+    ).eval()
     randomise(model, 1)
     return model
 
@@ -209,12 +218,15 @@ def make_opt(rows: int) -> OPTForCausalLM:
 class OptReader(nn.Module):
     """Transformers' encoder and OPT with a linear between them, as the authors put them."""
 
-    def __init__(self, rows: int, image_token: int) -> None:
+    def __init__(
+        self,
+        image_token: int,
+        got: GotOcr2ForConditionalGeneration,
+        opt: OPTForCausalLM,
+    ) -> None:
         super().__init__()
-        self.image_token = image_token
-        self.got = make_got(64, 64, 0)
-        self.opt = make_opt(rows)
-        self.projector = nn.Linear(64, 128)
+        self.image_token, self.got, self.opt = image_token, got, opt
+        self.projector = nn.Linear(got.config.text_config.hidden_size, opt.config.hidden_size)
         randomise(self.projector, 2)
 
     def forward(self, ids: Tensor, pixels: list[Tensor]) -> Tensor:
@@ -360,8 +372,14 @@ def opt_release(folder: Path, layout: str) -> Release:
     added = [*IMAGE_TOKENS, *(["<Number>"] if layout == "onechart" else [])]
     size = write_opt_tokenizer(folder, added if layout != "vary-tiny-600k" else [])
     image_token = size if layout == "vary-tiny-600k" else size - len(added)
-    rows = size + 7
-    reader = OptReader(rows, image_token)
+    reader = OptReader(image_token, make_got(64, 64, 0), make_opt(size + 7))
+    if layout == PAPERS:
+        reader = OptReader(
+            image_token,
+            make_got(64, 1024, 0, vision={}),
+            make_opt(50_268, max_position_embeddings=4096),
+        )
+        layout = "vary-tiny"
     config = {**reader.opt.config.to_dict(), "model_type": "vary", "im_patch_token": image_token}
     if layout == "vary-tiny-600k":
         state = reader.state("visual_encoder.", "opt_proj", "opt_model.")
@@ -461,7 +479,8 @@ def sam_release(folder: Path, layout: str) -> Release:
 
 
 WRITERS = {
-    "vary-tiny": opt_release, "vary-tiny-600k": opt_release, "onechart": opt_release,
+    PAPERS: opt_release, "vary-tiny": opt_release, "vary-tiny-600k": opt_release,
+    "onechart": opt_release,
     "vary-toy": qwen_release, "got": got_release, "got-hf": got_release,
     "got-hf-modules": got_release, "sam": sam_release, "sam-hf": sam_release,
 }  # fmt: skip

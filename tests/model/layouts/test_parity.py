@@ -18,12 +18,14 @@ def relative_error(ours: Tensor, theirs: Tensor) -> float:
     return float((ours.double() - theirs.double()).norm() / theirs.double().norm())
 
 
-def prompt(processor: VaryProcessor, rows: int) -> Tensor:
+def prompt(processor: VaryProcessor) -> Tensor:
     """Return one row: words, an image, words."""
+    rule = processor.image_processor.rules[0]
+    number = processor.num_image_tokens(rule.height, rule.width)
     image = processor.tokenizer.convert_tokens_to_ids("<imgpad>")
     generator = torch.Generator().manual_seed(5)
     words = torch.randint(4, 250, (12,), generator=generator).tolist()
-    return torch.tensor([[*words[:5], *[image] * 4, *words[5:]]])
+    return torch.tensor([[*words[:5], *[image] * number, *words[5:]]])
 
 
 def pixels(model: VaryForConditionalGeneration) -> list[Tensor]:
@@ -53,12 +55,15 @@ def error_without(model: VaryForConditionalGeneration, kind: str, given) -> floa
     return error
 
 
-@pytest.mark.parametrize("layout", MODELS)
+@pytest.mark.parametrize(
+    "layout",
+    [*MODELS, pytest.param("vary-tiny, the paper's size", marks=pytest.mark.slow)],
+)
 def test_logits_are_those_of_the_releases_own_network(releases, ours, layout):
     release, folder = releases(layout), ours(layout)
     model = VaryForConditionalGeneration.from_pretrained(folder).eval()
     processor = VaryProcessor.from_pretrained(folder)
-    ids, images = prompt(processor, 0), pixels(model)
+    ids, images = prompt(processor), pixels(model)
     with torch.no_grad():
         theirs = release.logits(ids, images)
     given = (ids, images, theirs)
@@ -73,7 +78,7 @@ def test_got_writes_the_tokens_that_transformers_writes(releases, ours, layout):
     release, folder = releases(layout), ours(layout)
     model = VaryForConditionalGeneration.from_pretrained(folder).eval()
     processor = VaryProcessor.from_pretrained(folder)
-    ids, (image,) = prompt(processor, 0), pixels(model)
+    ids, (image,) = prompt(processor), pixels(model)
     settings = {"max_new_tokens": 24, "min_new_tokens": 24, "do_sample": False}
     inputs = {"input_ids": ids, "pixel_values": image, "attention_mask": torch.ones_like(ids)}
     theirs = release.reference.generate(**inputs, **settings)
@@ -84,7 +89,7 @@ def test_got_writes_the_tokens_that_transformers_writes(releases, ours, layout):
 def test_each_half_of_two_vocabularies_is_seen(ours):
     folder = ours("vary-toy")
     model = VaryForConditionalGeneration.from_pretrained(folder).eval()
-    ids, images = prompt(VaryProcessor.from_pretrained(folder), 0), pixels(model)
+    ids, images = prompt(VaryProcessor.from_pretrained(folder)), pixels(model)
     before = answer(model, ids, images)
     for changed in (0, 1):
         other = [part.roll(1, -1) if n == changed else part for n, part in enumerate(images)]

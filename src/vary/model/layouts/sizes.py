@@ -129,7 +129,7 @@ def clip_config(shapes: Shapes) -> TowerConfig:
         hidden_size=width,
         intermediate_size=read("encoder.layers.0.mlp.fc1.weight", 2)[0],
         num_hidden_layers=read.count(r"encoder\.layers\.(\d+)\."),
-        num_attention_heads=_heads(width, "clip", None),
+        num_attention_heads=_heads(width, "clip"),
         num_channels=channels,
         image_size=side * patch,
         patch_size=patch,
@@ -162,9 +162,9 @@ def language_model_config(
         for theirs, ours in _CARRIED[family].items()
         if given.get(theirs) is not None
     }
-    carried.setdefault(
-        "num_attention_heads", _heads(told["hidden_size"], family, shapes_width(shapes))
-    )
+    if "num_attention_heads" not in carried:
+        width = shapes_width(shapes) or told["hidden_size"]
+        carried["num_attention_heads"] = _heads(width, family)
     fields = {**_DEFAULTS[family], **carried, **told}
     if family != "opt":
         _set_heads(fields, shapes)
@@ -261,16 +261,15 @@ def _compare(told: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         )
 
 
-def _heads(width: int, family: str, queries: int | None) -> int:
+def _heads(width: int, family: str) -> int:
     size = HEAD_SIZES[family]
-    total = queries or width
-    if total % size:
+    if width % size:
         raise InputError(
-            f"no config.json tells the number of heads, and {total} is no multiple of {size}, the "
+            f"no config.json tells the number of heads, and {width} is no multiple of {size}, the "
             f"width of a head in the releases: put config.json (num_attention_heads) beside the "
             "weights"
         )
-    return total // size
+    return width // size
 
 
 class _Reader:
