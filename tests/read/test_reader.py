@@ -97,14 +97,14 @@ def test_small_pages_share_a_batch(tmp_path, draw_page, write_pdf, small, recogn
 def test_only_a_few_pages_wait(tmp_path, draw_page, write_pdf, small, recognizer, monkeypatch):
     path = write_pdf(tmp_path / "a.pdf", [draw_page(["x"])] * 12)
     reader, opened, most = small(recognizer, batch_size=1000), 0, 0
-    prepare = reader._prepare
+    prepare = reader.way.prepare
 
     def counting_prepare(*args, **settings):
         nonlocal opened
         opened += 1
         return prepare(*args, **settings)
 
-    monkeypatch.setattr(reader, "_prepare", counting_prepare)
+    monkeypatch.setattr(reader.way, "prepare", counting_prepare)
     for done, _ in enumerate(reader.read(path)):
         most = max(most, opened - done)
     assert (opened, most) == (12, MAX_WAITING_PAGES)

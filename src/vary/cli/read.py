@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,6 +20,7 @@ from rich.progress import (
 from vary.checkpoints import find_checkpoint
 from vary.cli.quiet import settle_torch
 from vary.errors import VaryError
+from vary.read.asking import COLORS, Ask, parse_box
 from vary.read.documents import Document, open_document, parse_pages, select_pages
 from vary.read.inputs import (
     ERRORS_FILE,
@@ -47,6 +48,26 @@ BatchSize = Annotated[
         show_default="32 lines, 4 pages",
     ),
 ]
+Pages = Annotated[str | None, typer.Option(help="Such as 3, 1-5, 2,7-9 or 4-.", show_default="all")]
+Prompt = Annotated[
+    str | None,
+    typer.Option(help="A question in your own words, for a model of a chat form."),
+]
+Box = Annotated[
+    str | None,
+    typer.Option(metavar="X0,Y0,X1,Y1", help="Only what stands there, in pixels of the page."),
+]
+Color = Annotated[
+    str | None,
+    typer.Option(help=f"Only what a frame of it is around: {', '.join(COLORS)}."),
+]
+Tiles = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Show each page as up to N tiles, and as a whole.", min=1),
+]
+Together = Annotated[
+    int | None, typer.Option(metavar="N", help="Read up to N pages as one.", min=2)
+]
 Overlay = Annotated[
     bool,
     typer.Option(
@@ -65,12 +86,12 @@ def read(
     task: Annotated[
         str, typer.Option(help=f"{', '.join(TASKS)}: as far as the model knows it.")
     ] = "ocr",
-    prompt: Annotated[
-        str | None, typer.Option(help="The question of --task ask.", show_default=False)
-    ] = None,
-    pages: Annotated[
-        str | None, typer.Option(help="Such as 3, 1-5, 2,7-9 or 4-.", show_default="all")
-    ] = None,
+    prompt: Prompt = None,
+    box: Box = None,
+    color: Color = None,
+    tiles: Tiles = None,
+    together: Together = None,
+    pages: Pages = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for one file per input. Needed when there are several."),
@@ -91,27 +112,35 @@ def read(
 
     Exit status: 0 all read, 1 some failed, 2 wrong usage.
     """
-    chosen = _check_options(task, prompt, pages, form)
+    chosen = _check_options(task, pages, form)
+    sides = None if box is None else parse_box(box)
+    ask = Ask(task, prompt, box=sides, color=color, tiles=tiles, together=together)
     files, failures = _collect(inputs, out)
     if overlay:
         _check_overlay(inputs, out)
     checkpoint = find_checkpoint(model)
     folder = None
     if out is not None:
-        weights = checkpoint_digest(checkpoint)
-        settings = {"model": model, "weights": weights, "task": task, "pages": pages}
+        origin = {"model": model, "weights": checkpoint_digest(checkpoint)}
         drawn = {"overlay": True} if overlay else {}
-        folder = OutputFolder(out, {**settings, "format": form, **drawn})
+        asked = {**_asked(ask), "pages": pages}
+        folder = OutputFolder(out, {**origin, **asked, "format": form, **drawn})
     batch = _Batch(pages, chosen, folder, overlay=overlay)
     for failure in failures:
         batch.fail(failure)
     todo = batch.plan(files, overwrite)
     if todo:
         reader = load_reader(model, device, batch_size)
-        reader.use_task(task)
+        reader.use(ask)
         batch.read(reader, todo)
     batch.report()
     raise typer.Exit(EXIT_FAILED if batch.num_failures else 0)
+
+
+def _asked(ask: Ask) -> dict[str, Any]:
+    """Return what is asked as an output's settings: the task, and what else is given."""
+    given = {name: value for name, value in asdict(ask).items() if value is not None}
+    return {name: list(value) if name == "box" else value for name, value in given.items()}
 
 
 def load_reader(model: str, device: str, batch_size: int | None) -> "Reader":
@@ -122,13 +151,9 @@ def load_reader(model: str, device: str, batch_size: int | None) -> "Reader":
     return Reader.from_pretrained(model, device=device, batch_size=batch_size)
 
 
-def _check_options(task: str, prompt: str | None, pages: str | None, form: str) -> Format:
+def _check_options(task: str, pages: str | None, form: str) -> Format:
     if task not in TASKS:
         raise VaryError(f"--task {task!r} is not known; choose among {', '.join(TASKS)}")
-    if prompt is not None and task != "ask":
-        raise VaryError(f"--prompt belongs to --task ask; --task {task} asks nothing: leave it out")
-    if task == "ask" and not prompt:
-        raise VaryError('--task ask needs a question; give it with --prompt "..."')
     if pages is not None:
         parse_pages(pages)
     for known in FORMATS:

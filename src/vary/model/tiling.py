@@ -4,13 +4,8 @@ from PIL import Image
 
 from vary.model.images import ImageRule, Picture, as_image
 
-MAX_TILES = 12
-"""GOT-OCR-2.0 learned pages of up to as many tiles (its third stage)."""
 
-
-def tile_grid(
-    size: tuple[int, int], tile: tuple[int, int], most: int = MAX_TILES
-) -> tuple[int, int]:
+def tile_grid(size: tuple[int, int], tile: tuple[int, int], most: int) -> tuple[int, int]:
     """Return how many columns and rows of tiles a picture is brought to.
 
     Of all grids of at most so many tiles it is that whose aspect ratio (as if tiles were square)
@@ -41,7 +36,7 @@ def tile_grid(
     return [nearest[0], *filled][-1]
 
 
-def cut_tiles(picture: Picture, rule: ImageRule, most: int = MAX_TILES) -> list[Image.Image]:
+def cut_tiles(picture: Picture, rule: ImageRule, most: int) -> list[Image.Image]:
     """Return a picture's tiles, row by row, and behind them the whole picture in a tile's size.
 
     The picture is resized to fill its grid, without keeping the aspect ratio. A grid of one tile is

@@ -87,6 +87,7 @@ def assemble_whole_page(
     reading: "PageReading | None",
     *,
     min_confidence: float = 0.0,
+    as_written: bool = False,
 ) -> PageResult:
     """Return the result of a page that was read whole; its lines have no boxes.
 
@@ -95,6 +96,8 @@ def assemble_whole_page(
         size: width and height of the page in pixels.
         reading: None for a page without ink, which nobody was asked to read.
         min_confidence: see `Reader`.
+        as_written: whether the text is Markdown already; else it is escaped, and its lines joined
+            to paragraphs, to become Markdown.
     """
     if reading is None:
         return PageResult(**head, size=size, status="blank", reason="no ink")
@@ -112,7 +115,7 @@ def assemble_whole_page(
         status=reading.status,
         reason=_whole_page_reason(reading, lines, len(left_out)),
         text=text,
-        markdown=escape_markdown(join_paragraphs(text)),
+        markdown=text if as_written else escape_markdown(join_paragraphs(text)),
         confidence=reading.confidence if told else None,
         decoder="lm" if told else None,
         lines=lines,

@@ -1,4 +1,8 @@
-"""Whole pages to text: a page goes in as it is, and the language model writes what stands on it."""
+"""Whole pages to text: a page goes in as it is, and the language model writes what it is asked for.
+
+A model of the paper's first kind is asked nothing: the page alone decides what it writes. A model
+of a chat form is asked in words (`vary.read.asking`).
+"""
 
 import bisect
 import math
@@ -19,7 +23,9 @@ from vary.errors import VaryError
 from vary.model import VaryForConditionalGeneration, VaryProcessor
 from vary.model.building import MAX_PAGE_TOKENS
 from vary.model.images import Picture
+from vary.read.asking import Ask
 from vary.read.loops import cut_loop
+from vary.read.prompting import longest_prompt, page_prompts
 
 # How often a page that is being written is looked at for a loop, in tokens. What a loop repeats is
 # cut in any case; to stop it only saves the time to write it on to the last position. After so many
@@ -56,8 +62,22 @@ class WholePageRecognizer(Protocol):
         ...
 
 
+class AskedRecognizer(Protocol):
+    """Answers what it is asked about pages."""
+
+    prompt_form: str
+
+    def check(self, ask: Ask) -> None:
+        """Refuse what it cannot be asked."""
+        ...
+
+    def answer(self, groups: Sequence[Sequence[Picture]], ask: Ask) -> list[PageReading]:
+        """Return one answer for each group of pages."""
+        ...
+
+
 class PageRecognizer:
-    """Reads pages with a model that takes them whole, in the paper's structure.
+    """Reads pages with a model that takes them whole, in the paper's structure or asked in words.
 
     Args:
         model: in evaluation mode, on its device.
@@ -65,8 +85,10 @@ class PageRecognizer:
 
     Attributes:
         tasks: what the model was trained for.
-        max_tokens: how many tokens a page may take, its end among them: what the model's
-            generation settings say, and no more than the positions behind its longest prompt.
+        max_tokens: how many tokens a page may take, see `room`.
+        prompt_form: the processor's.
+        is_asked: whether the model is asked in words: others are only asked for what they write
+            anyway, `Ask()`.
 
     Raises:
         VaryError: the model reads strips, or model and processor do not fit together.
@@ -81,7 +103,8 @@ class PageRecognizer:
                 f"this checkpoint has {len(vocabularies)} vocabularies and image rules for "
                 f"{len(rules)}; save the processor again with one rule for each"
             )
-        if model.config.image_token_id is None or processor.tokenizer.eos_token_id is None:
+        has_end = processor.chat is not None or processor.tokenizer.eos_token_id is not None
+        if model.config.image_token_id is None or not has_end:
             missing = "image_token_id in config.json" if model.config.image_token_id is None else ""
             raise VaryError(
                 f"this checkpoint has no {missing or 'end token (eos_token) in its tokenizer'}; "
@@ -90,8 +113,40 @@ class PageRecognizer:
         self.model = model
         self.processor = processor
         self.tasks = tuple(model.config.tasks)
-        self.max_tokens = _room(model, processor)
+        self.prompt_form = processor.prompt_form
+        self.is_asked = processor.chat is not None
         self._line_breaks: dict[int, int] = {}
+        self._ends = _end_tokens(model, processor)
+        self._rooms: dict[Ask, int] = {}
+        self.max_tokens = self.room(Ask())
+
+    def room(self, ask: Ask) -> int:
+        """Return how many tokens an answer may have, its end among them.
+
+        It is what the model's generation settings say, and no more than the positions behind the
+        longest prompt that asks this, so that it is the same for pages of any size.
+
+        Raises:
+            VaryError: the prompt alone takes all positions.
+        """
+        if ask not in self._rooms:
+            self._rooms[ask] = _room(self.model, self.processor, ask)
+        return self._rooms[ask]
+
+    def check(self, ask: Ask) -> None:
+        """Refuse what the model has no words or no room for, or cannot be shown.
+
+        Raises:
+            VaryError: as told.
+        """
+        if ask.tiles is not None:
+            modes = {rule.mode for rule in self.processor.image_processor.rules}
+            if modes != {"resize"}:
+                raise VaryError(
+                    "tiles are for models that resize every page (image mode resize); the modes of "
+                    f"this one are {', '.join(sorted(modes))}: leave tiles out"
+                )
+        self.room(ask)
 
     @torch.inference_mode()
     def read_pages(self, pages: Sequence[Picture]) -> list[PageReading]:
@@ -103,21 +158,34 @@ class PageRecognizer:
         Raises:
             VaryError: the model's probabilities are no numbers.
         """
-        if not pages:
+        return self.answer([[page] for page in pages], Ask())
+
+    @torch.inference_mode()
+    def answer(self, groups: Sequence[Sequence[Picture]], ask: Ask) -> list[PageReading]:
+        """Return the answer to what is asked about each group of pages; greedy.
+
+        Args:
+            groups: pages that are asked about together, mostly one; see `read_pages`.
+            ask: the same for all.
+
+        Raises:
+            VaryError: what is asked cannot be asked of this model, or its probabilities are no
+                numbers.
+        """
+        if not groups:
             return []
-        inputs = self.processor(list(pages))
+        inputs = page_prompts(self.processor, groups, ask, self.model.config.questions)
         start = inputs["input_ids"].shape[1]
-        tokenizer = self.processor.tokenizer
         certainties = _Certainties()
-        watch = _LoopWatch(start, tokenizer.eos_token_id, self._decode)
+        watch = _LoopWatch(start, self._ends, self._decode)
         rows = self.model.generate(
             **{name: tensor.to(self.model.device) for name, tensor in inputs.items()},
-            max_new_tokens=self.max_tokens,
+            max_new_tokens=self.room(ask),
             do_sample=False,
             num_beams=1,
             return_dict_in_generate=False,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=list(self._ends),
+            pad_token_id=self.processor.tokenizer.pad_token_id,
             logits_processor=LogitsProcessorList([certainties]),
             stopping_criteria=StoppingCriteriaList([watch]),
         )[:, start:].tolist()
@@ -137,9 +205,10 @@ class PageRecognizer:
             row: tokens behind the prompt, with whatever stands behind their end.
             logs: log-probability of each.
         """
-        end = self.processor.tokenizer.eos_token_id
-        has_ended = end in row
-        tokens = row[: row.index(end) + 1] if has_ended else row
+        size = _first_of(self._ends, row)
+        has_ended = size is not None
+        # Whatever ended it, it is decoded as what the form ends an answer with.
+        tokens = [*row[:size], self._ends[0]] if has_ended else row
         written = self._decode(tokens)
         text, is_loop = cut_loop(written)
         if is_loop:
@@ -172,7 +241,11 @@ class PageRecognizer:
             lines[-1].append(log)
             lines.extend([] for _ in range(self._num_breaks(token)))
         decoded = self.processor.tokenizer.decode(tokens, skip_special_tokens=True)
-        if len(lines) != decoded.count("\n") + 1 or len(lines) < num_lines:
+        if len(lines) != decoded.count("\n") + 1:
+            return ()
+        if self.is_asked:  # white space around an answer is not part of it
+            lines = lines[decoded[: len(decoded) - len(decoded.lstrip())].count("\n") :]
+        if len(lines) < num_lines:
             return ()
         everything = _geometric_mean(logs)
         # A token that holds a line break and what follows counts for the line before it.
@@ -209,15 +282,17 @@ class _LoopWatch(StoppingCriteria):
 
     Args:
         start: tokens of the prompts.
-        end: the end token; rows that hold it are done.
+        ends: tokens that end an answer; rows that hold one are done.
         decode: tokens behind a prompt to their text.
 
     Attributes:
         stops: the tokens behind the prompt of each row that was stopped.
     """
 
-    def __init__(self, start: int, end: int, decode: Callable[[Sequence[int]], str]) -> None:
-        self.start, self.end, self.decode = start, end, decode
+    def __init__(
+        self, start: int, ends: Sequence[int], decode: Callable[[Sequence[int]], str]
+    ) -> None:
+        self.start, self.ends, self.decode = start, ends, decode
         self.stops: dict[int, int] = {}
 
     def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:  # noqa: ARG002
@@ -225,7 +300,8 @@ class _LoopWatch(StoppingCriteria):
         size = input_ids.shape[1] - self.start
         if size and size % _STEPS_BETWEEN_LOOKS == 0:
             for number, row in enumerate(input_ids[:, self.start :].tolist()):
-                if number not in self.stops and self.end not in row and self._is_lost(row):
+                is_done = number in self.stops or _first_of(self.ends, row) is not None
+                if not is_done and self._is_lost(row):
                     self.stops[number] = size
         stopped = [number in self.stops for number in range(len(input_ids))]
         return torch.tensor(stopped, device=input_ids.device)
@@ -241,20 +317,33 @@ def _geometric_mean(logs: Sequence[float]) -> float:
     return math.exp(sum(logs) / len(logs)) if logs else 1.0
 
 
-def _room(model: VaryForConditionalGeneration, processor: VaryProcessor) -> int:
+def _first_of(ends: Sequence[int], row: Sequence[int]) -> int | None:
+    """Return where the first of some tokens stands in a row; None where none does."""
+    return next((place for place, token in enumerate(row) if token in ends), None)
+
+
+def _end_tokens(model: VaryForConditionalGeneration, processor: VaryProcessor) -> tuple[int, ...]:
+    """Return the tokens that end an answer, that of the prompt form first.
+
+    A large language model that is asked in words may have more, in its generation settings.
+    """
+    own = processor.end_id
+    if processor.chat is None:
+        return (own,)
+    given = getattr(model.generation_config, "eos_token_id", None)
+    more = given if isinstance(given, list | tuple) else [] if given is None else [given]
+    return tuple(dict.fromkeys([own, *more]))
+
+
+def _room(model: VaryForConditionalGeneration, processor: VaryProcessor, ask: Ask) -> int:
     """Return how many tokens an answer may have, the same for images of any size.
 
     Raises:
         VaryError: the prompt alone takes all positions, or the processor's vocabularies do not go
             together.
     """
-    largest = [
-        side for rule in processor.image_processor.rules for side in (rule.height, rule.width)
-    ]
     try:
-        num_tokens = processor.num_image_tokens(*largest)
-        prompt = processor.prompt_tokens(num_tokens)
-        start = processor.prompt_positions(num_tokens, len(prompt))[-1] + 1
+        start = longest_prompt(processor, ask, model.config.questions)
     except ValueError as error:
         raise VaryError(f"this checkpoint cannot write the prompt of a page: {error}") from error
     room = getattr(model.generation_config, "max_new_tokens", None) or MAX_PAGE_TOKENS
@@ -262,8 +351,9 @@ def _room(model: VaryForConditionalGeneration, processor: VaryProcessor) -> int:
     if positions is not None:
         room = min(room, positions - start)
     if room < 1:
+        fewer = "give fewer pages or tiles, or " if ask.tiles or ask.together else ""
         raise VaryError(
             f"the prompt of a page takes {start} positions, the language model has {positions}; "
-            "take a model of more positions, or interpolate them"
+            f"{fewer}take a model of more positions, or interpolate them"
         )
     return room

@@ -7,24 +7,25 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from PIL import Image
 
 from vary.checkpoints import find_checkpoint
 from vary.errors import VaryError
+from vary.read.asking import Ask, Asking
 from vary.read.assembly import join_reasons
 from vary.read.charts.way import Charts
 from vary.read.cutting import CuttingConfig
 from vary.read.documents import Document, DocumentConfig, open_document, select_pages
 from vary.read.results import DocumentResult, PageResult
-from vary.read.ways import LineByLine, Prepared, Way, WholePages
+from vary.read.ways import AskedPages, LineByLine, PagesTogether, Prepared, Way, WholePages
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-    from vary.read.page_recognizer import WholePageRecognizer
+    from vary.read.page_recognizer import AskedRecognizer, WholePageRecognizer
     from vary.read.recognizer import LineRecognizer
 
 DEFAULT_BATCH_SIZE = 32  # lines
@@ -151,20 +152,60 @@ class Reader:
         return isinstance(self.way, LineByLine)
 
     def use_task(self, task: str) -> None:
-        """Read by a task from now on: a model of lines reads charts in another way than pages.
+        """Read by a task from now on; see `use`."""
+        self.use(Ask(task=task))
+
+    def use(self, ask: Ask) -> None:
+        """Ask this about every page from now on, where `read` is not told otherwise.
 
         Raises:
-            VaryError: the checkpoint was not trained for it.
+            VaryError: see `check`.
         """
-        self.check_task(task)
-        if _reads_whole_pages(self.recognizer):
-            return  # the page alone decides what such a model writes
-        if task == CHART_TASK:
-            size = getattr(self.recognizer, "strip_size", None)
-            batch_size = self.way.batch_size
-            self.way = Charts(self.recognizer, batch_size, *([size] if size else []))
-        else:
-            self.way = self._pages_way
+        self.way = self._way_for(ask)
+
+    def _way_for(self, ask: Ask) -> Way:
+        """Return what is done with pages about which this is asked.
+
+        A model of lines reads charts in another way than pages; of a model of whole pages that is
+        asked nothing, the page alone decides what it writes.
+        """
+        self.check(ask)
+        recognizer, way = self.recognizer, self._pages_way
+        if isinstance(way, WholePages):
+            if not _is_asked(recognizer):
+                return way
+            kind = PagesTogether if ask.together else AskedPages
+            return kind(recognizer, way.batch_size, way.min_confidence, ask)
+        if ask.task == CHART_TASK and not _reads_whole_pages(recognizer):
+            size = getattr(recognizer, "strip_size", None)
+            return Charts(recognizer, way.batch_size, *([size] if size else []))
+        return way
+
+    def check(self, ask: Ask) -> None:
+        """Refuse what the model was not trained for, or cannot be asked.
+
+        Raises:
+            VaryError: naming what it can.
+        """
+        recognizer, name = self.recognizer, repr(self.model or "in use")
+        if not _is_asked(recognizer):
+            given = [*(["prompt"] if ask.prompt is not None else []), *ask.features]
+            if given:
+                raise VaryError(
+                    f"model {name} is asked nothing in words, so that it takes no "
+                    f"{' and '.join(given)}: leave them out, or choose a model of a chat form "
+                    "(GOT-OCR-2.0, Vary-base)"
+                )
+        missing = [word for word in ask.features if word not in self.tasks]
+        if missing:
+            raise VaryError(
+                f"model {name} was not trained for {', '.join(missing)}; its card names "
+                f"{', '.join(self.tasks)}: leave them out, or choose another model"
+            )
+        if ask.prompt is None:
+            self.check_task(ask.task)
+        if _is_asked(recognizer):
+            recognizer.check(ask)
 
     def check_task(self, task: str) -> None:
         """Refuse a task that the checkpoint was not trained for.
@@ -182,74 +223,106 @@ class Reader:
         self,
         source: str | Path | Image.Image | np.ndarray,
         pages: str | Sequence[int] | None = None,
+        **asked: Unpack[Asking],
     ) -> Iterator[PageResult]:
         """Open a document and return an iterator over the results of its pages, in their order.
 
         Args:
             source: a PDF or image file, or an image: of Pillow, or an array (H, W) or (H, W, 3).
             pages: numbers from 1, a text such as ``1-5``, or None for all.
+            **asked: what is asked about them: `task`, or `prompt`, and `box`, `color`, `tiles`,
+                `together`, as `vary.read.asking.Ask` has them; without any, what `use` was told.
 
         Raises:
             InputError: the document cannot be opened, or has no such page. A page that cannot be
                 read raises nothing: its result has the status `failed` and says why.
-            VaryError: `pages` is not understood.
+            VaryError: `pages` is not understood, or the model cannot be asked this.
         """
+        way = self._way_for(Ask(**asked)) if asked else self.way
         document = open_document(source, self.documents)
         try:
             numbers = select_pages(pages, document)
         except VaryError:
             document.close()
             raise
-        return self._read_and_close(document, numbers)
+        return self._read_and_close(document, numbers, way)
 
     def read_document(
         self,
         source: str | Path | Image.Image | np.ndarray,
         pages: str | Sequence[int] | None = None,
+        **asked: Unpack[Asking],
     ) -> DocumentResult:
         """Return all of `read` at once."""
-        return DocumentResult.collect(self.read(source, pages))
+        return DocumentResult.collect(self.read(source, pages, **asked))
 
-    def _read_and_close(self, document: Document, numbers: Iterable[int]) -> Iterator[PageResult]:
+    def _read_and_close(
+        self, document: Document, numbers: Iterable[int], way: Way
+    ) -> Iterator[PageResult]:
         with document:
-            yield from self.read_pages(document, numbers)
+            yield from _Pass(self.model, document, way).results(numbers)
 
     def read_pages(self, document: Document, numbers: Iterable[int]) -> Iterator[PageResult]:
         """Yield the results of the pages of an open document, a few pages in memory at a time."""
+        return _Pass(self.model, document, self.way).results(numbers)
+
+
+@dataclass
+class _Pass:
+    """One way through the pages of a document."""
+
+    model: str
+    document: Document
+    way: Way
+
+    def results(self, numbers: Iterable[int]) -> Iterator[PageResult]:
+        """Yield the results of pages, a few in memory at a time."""
+        wanted = list(numbers)
+        if isinstance(self.way, PagesTogether):
+            self.way = self.way.evened(len(wanted))
         waiting: list[_Page] = []
-        for index, number in enumerate(numbers):
+        for index, number in enumerate(wanted):
             # Told once: it belongs to the document.
-            waiting.append(self._prepare(document, number, note="" if index else document.note))
+            waiting.append(self._prepare(number, note="" if index else self.document.note))
             num_pieces = sum(len(page.pieces) for page in waiting)
             if num_pieces >= self.way.batch_size or len(waiting) >= self.way.max_waiting:
-                yield from self._finish(document, waiting)
+                yield from self._finish(waiting)
                 waiting = []
-        yield from self._finish(document, waiting)
+        yield from self._finish(waiting)
 
-    def _prepare(self, document: Document, number: int, note: str) -> _Page:
+    def _prepare(self, number: int, note: str) -> _Page:
         page = _Page(number, note)
         start = time.perf_counter()
         try:
-            page.prepared = self.way.prepare(document.page(number))
+            page.prepared = self.way.prepare(self.document.page(number))
         except Exception as error:  # one page must not stop the others: the result says why
             page.failure = _reason(error)
         page.seconds = time.perf_counter() - start
         return page
 
-    def _finish(self, document: Document, pages: list[_Page]) -> Iterator[PageResult]:
+    def _finish(self, pages: list[_Page]) -> Iterator[PageResult]:
         readable = [page for page in pages if page.pieces]
         try:
             self._recognize(readable)
-        except Exception:  # whose fault it was shows when each page goes alone
+        except Exception as error:
+            # Whose fault it was shows when each page goes alone, if it may.
             for page in readable:
-                try:
-                    self._recognize([page])
-                except Exception as error:
+                if self.way.is_joint:
                     page.failure = _reason(error)
+                else:
+                    self._recognize_alone(page)
         for page in pages:
-            yield self._result(document, page)
+            yield self._result(page)
+
+    def _recognize_alone(self, page: _Page) -> None:
+        try:
+            self._recognize([page])
+        except Exception as error:
+            page.failure = _reason(error)
 
     def _recognize(self, pages: Sequence[_Page]) -> None:
+        if not pages:
+            return
         start = time.perf_counter()
         pieces = [piece for page in pages for piece in page.pieces]
         found = self.way.read(pieces)
@@ -259,11 +332,11 @@ class Reader:
             page.found, found = found[:count], found[count:]
             page.seconds += seconds_per_piece * count
 
-    def _result(self, document: Document, page: _Page) -> PageResult:
+    def _result(self, page: _Page) -> PageResult:
         head: dict[str, Any] = {
-            "input": document.name,
+            "input": self.document.name,
             "page": page.number,
-            "num_pages": document.num_pages,
+            "num_pages": self.document.num_pages,
             "seconds": page.seconds,
             "model": self.model,
         }
@@ -281,6 +354,11 @@ def _reads_whole_pages(
     recognizer: "LineRecognizer | WholePageRecognizer",
 ) -> "TypeIs[WholePageRecognizer]":
     return hasattr(recognizer, "read_pages")
+
+
+def _is_asked(recognizer: Any) -> "TypeIs[AskedRecognizer]":
+    """Whether a model is asked in words."""
+    return bool(getattr(recognizer, "is_asked", False))
 
 
 def _cutting_for(recognizer: "LineRecognizer") -> CuttingConfig:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Status = Literal["ok", "blank", "photo", "truncated", "loop", "failed"]
+Status = Literal["ok", "blank", "photo", "truncated", "loop", "together", "failed"]
 Format = Literal["txt", "md", "json", "jsonl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 PAGE_BREAK = "\f"
@@ -78,7 +78,8 @@ class PageResult:
         status: `ok`; `blank` (no ink, or none that may be text: not sent to the model); `photo` (a
             photo on which no words were found; the reason is what the paper's model says of one);
             `truncated` (a line's text, or the whole page's, was longer than what may be written);
-            `loop` (a repetition was cut at its start); `failed`.
+            `loop` (a repetition was cut at its start); `together` (read in one with the pages
+            before it, of which the first has the text of all); `failed`.
         reason: why it is not `ok`, or what else to know; empty for most pages.
         text: one visual line per line, an empty line between paragraphs.
         markdown: paragraphs as lines of their own, hyphens at line ends undone.

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from PIL import Image
 
-from vary.read.assembly import assemble_page, assemble_whole_page
+from vary.read.asking import ASK, MARKDOWN, Ask
+from vary.read.assembly import assemble_page, assemble_whole_page, join_reasons
 from vary.read.cutting import CuttingConfig, PageLayout, cut_page, has_ink, tile_strip
 from vary.read.kinds import MOST_SIGNS_ON_A_PHOTO, NATURAL, as_photo, small_picture
 from vary.read.marks import find_marks, seen_lines
@@ -16,7 +17,7 @@ from vary.read.results import PageResult
 from vary.read.turning import has_narrow_tiles, turn_upright
 
 if TYPE_CHECKING:
-    from vary.read.page_recognizer import PageReading, WholePageRecognizer
+    from vary.read.page_recognizer import AskedRecognizer, PageReading, WholePageRecognizer
     from vary.read.recognizer import LineRecognizer, Recognition
 
 # Small pages share batches, but only so many wait: each holds its pixels (25 MB at most in grey).
@@ -49,9 +50,15 @@ class Prepared:
 
 
 class Way(Protocol):
-    """What a reader does with a page, and how many pages it may keep waiting."""
+    """What a reader does with a page, and how many pages it may keep waiting.
+
+    Attributes:
+        batch_size: pieces that are read together.
+        is_joint: whether pages that wait together are read as one, so that they fail as one.
+    """
 
     batch_size: int
+    is_joint: ClassVar[bool]
 
     @property
     def max_waiting(self) -> int:
@@ -93,6 +100,21 @@ def in_batches(
     return [by_index[index] for index in range(len(strips))]
 
 
+def _in_groups(
+    pieces: Sequence[Image.Image],
+    batch_size: int,
+    read: "Callable[[Sequence[Image.Image]], list[PageReading]]",
+) -> "list[PageReading]":
+    """Return what is read on pages, so many at a time."""
+    readings: list[PageReading] = []
+    for first in range(0, len(pieces), batch_size):
+        batch = pieces[first : first + batch_size]
+        answers = read(batch)
+        assert len(answers) == len(batch), "a recognizer gives one answer per page"
+        readings += answers
+    return readings
+
+
 @dataclass
 class LineByLine:
     """Cuts pages into strips of one line each.
@@ -109,6 +131,7 @@ class LineByLine:
     batch_size: int
     min_confidence: float
     cutting: CuttingConfig
+    is_joint: ClassVar[bool] = False
 
     @property
     def max_waiting(self) -> int:
@@ -197,6 +220,7 @@ class WholePages:
     recognizer: "WholePageRecognizer"
     batch_size: int
     min_confidence: float
+    is_joint: ClassVar[bool] = False
 
     @property
     def max_waiting(self) -> int:
@@ -209,13 +233,7 @@ class WholePages:
 
     def read(self, pieces: Sequence[Image.Image]) -> "list[PageReading]":
         """Return the readings of pages, in batches."""
-        readings: list[PageReading] = []
-        for first in range(0, len(pieces), self.batch_size):
-            batch = pieces[first : first + self.batch_size]
-            answers = self.recognizer.read_pages(batch)
-            assert len(answers) == len(batch), "a recognizer gives one answer per page"
-            readings += answers
-        return readings
+        return _in_groups(pieces, self.batch_size, self.recognizer.read_pages)
 
     def result(
         self, head: dict[str, Any], page: Prepared, found: "Sequence[PageReading]"
@@ -223,3 +241,99 @@ class WholePages:
         """Return the page's result from what the model wrote."""
         reading = found[0] if found else None
         return assemble_whole_page(head, page.size, reading, min_confidence=self.min_confidence)
+
+
+@dataclass
+class AskedPages:
+    """Asks about each page by itself, but for those without ink.
+
+    Args:
+        recognizer: answers.
+        batch_size: pages that go through the model together.
+        min_confidence: see `Reader`.
+        ask: what is asked.
+    """
+
+    recognizer: "AskedRecognizer"
+    batch_size: int
+    min_confidence: float
+    ask: Ask
+    is_joint: ClassVar[bool] = False
+
+    @property
+    def max_waiting(self) -> int:
+        """See `WholePages`."""
+        return 2 * self.batch_size
+
+    def prepare(self, image: Image.Image) -> Prepared:
+        """Return the page itself, or nothing of a page without ink.
+
+        Raises:
+            VaryError: the page has no place for the box that is asked about.
+        """
+        self.ask.check_on(image.size)
+        return Prepared(image.size, [image] if has_ink(image) else [])
+
+    def read(self, pieces: Sequence[Image.Image]) -> list[Any]:
+        """Return the answers about pages, in batches: a `PageReading` for each."""
+
+        def answer(pages: Sequence[Image.Image]) -> "list[PageReading]":
+            return self.recognizer.answer([[page] for page in pages], self.ask)
+
+        return _in_groups(pieces, self.batch_size, answer)
+
+    def result(self, head: dict[str, Any], page: Prepared, found: Sequence[Any]) -> PageResult:
+        """Return the page's result from what the model wrote.
+
+        Markdown, and answers to a question, are left as they were written.
+        """
+        reading = found[0] if found else None
+        return assemble_whole_page(
+            head,
+            page.size,
+            reading,
+            min_confidence=self.min_confidence,
+            as_written=self.ask.task in (ASK, MARKDOWN),
+        )
+
+
+@dataclass
+class PagesTogether(AskedPages):
+    """Asks about several pages as one, but for those without ink.
+
+    The answer is the first page's; the others say that they were read with it. `batch_size` is the
+    number of pages in one prompt.
+    """
+
+    is_joint: ClassVar[bool] = True
+
+    def evened(self, num_pages: int) -> "PagesTogether":
+        """Return the way with as many prompts as so many pages need, of about equal length."""
+        most = self.ask.together or 1
+        num_prompts = max(1, math.ceil(num_pages / most))
+        return replace(self, batch_size=max(1, math.ceil(num_pages / num_prompts)))
+
+    @property
+    def max_waiting(self) -> int:
+        """As many as are asked about together, blank ones counted."""
+        return self.batch_size
+
+    def read(self, pieces: Sequence[Image.Image]) -> list[Any]:
+        """Return the answer with the number of its pages, and None for each page but the first."""
+        answers = self.recognizer.answer([pieces], self.ask)
+        assert len(answers) == 1, "a recognizer gives one answer per group"
+        return [(answers[0], len(pieces)), *[None] * (len(pieces) - 1)]
+
+    def result(self, head: dict[str, Any], page: Prepared, found: Sequence[Any]) -> PageResult:
+        """Return the first page's result with the answer, and of others where it stands."""
+        if not found:
+            return super().result(head, page, ())
+        if found[0] is None:
+            reason = "its text is with that of the pages before it"
+            return PageResult(**head, size=page.size, status="together", reason=reason)
+        reading, num_pages = found[0]
+        result = super().result(head, page, [reading])
+        if num_pages == 1:
+            return result
+        reason = f"{num_pages} pages were read together: this is the text of all"
+        return replace(result, reason=join_reasons([reason, result.reason]))

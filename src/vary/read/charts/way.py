@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -45,6 +45,7 @@ class Charts:
     recognizer: "LineRecognizer"
     batch_size: int
     strip_size: tuple[int, int] = (48, 1536)
+    is_joint: ClassVar[bool] = False
 
     @property
     def max_waiting(self) -> int:
