@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": {"vocabulary"},
     "data": {"vocabulary", "model"},
     "train": {"vocabulary", "model", "data", "eval.metrics"},
-    "read": {"vocabulary", "model", "data.schema"},
+    "read": {"vocabulary", "model", "data.schema", "data.questions"},
     "eval": {"vocabulary", "model", "data", "read"},
     "serve": {"read"},
     "probing": {"vocabulary", "model", "data", "train", "eval", "read"},
