@@ -155,6 +155,8 @@ def findings_of(effects: Sequence[Effect], score: str) -> list[Finding]:
             continue
         use = _use(zeroed, shuffled)
         words = f"{group} {figures(zeroed)}: {_SAYS[use]}"
+        if use == "uses" and shuffled is not None and not zeroed.worse:
+            words = f"{group} {figures(zeroed)}, shuffled {figures(shuffled)}: {_SAYS[use]}"
         if use == "unsure" and zeroed.num_units < 2:
             words = f"{group} {figures(zeroed)}: one document, no interval: give more samples"
         findings.append(Finding(vocabulary, group, score, use, words))
@@ -164,10 +166,10 @@ def findings_of(effects: Sequence[Effect], score: str) -> list[Finding]:
 def _use(zeroed: Effect, shuffled: Effect | None) -> Use:
     if zeroed.is_identical and (shuffled is None or shuffled.is_identical):
         return "exactly nothing"
+    if zeroed.better:
+        return "harms"
     if shuffled is not None and shuffled.worse:
         return "uses"
-    if zeroed.better and (shuffled is None or not shuffled.worse):
-        return "harms"
     if zeroed.worse:
         return "needs its place" if shuffled is not None and shuffled.worse is False else "uses"
     if zeroed.worse is False and (shuffled is None or shuffled.worse is False):

@@ -184,7 +184,8 @@ def _read_index(folder: Path, width: int) -> dict[str, Grid]:
     whole = data.stat().st_size // (2 * width)
     known: dict[str, Grid] = {}
     kept: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    written = path.read_text(encoding="utf-8")
+    for line in written.splitlines():
         try:
             fields = json.loads(line)
             key = fields.pop("key")
@@ -196,7 +197,8 @@ def _read_index(folder: Path, width: int) -> dict[str, Grid]:
             break
         known[key] = grid
         kept.append(line + "\n")
-    path.write_text("".join(kept), encoding="utf-8")
+    if "".join(kept) != written:
+        path.write_text("".join(kept), encoding="utf-8")
     return known
 
 

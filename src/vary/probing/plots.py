@@ -57,7 +57,10 @@ def interval_plot(
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=8)
+    if marks:
+        figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=8)
+    else:
+        axes.text(0.5, -0.25, "nothing could be measured", ha="center", color="#666666")
     return {form: _saved(figure, form) for form in ("png", "svg")}
 
 

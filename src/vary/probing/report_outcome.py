@@ -73,7 +73,7 @@ def report_outcome(
         "Vocabularies",
         f"What {name} loses without each vocabulary",
         tuple(lines),
-        tuple(_sheet(score, names, effects) for score in order),
+        tuple(_sheet(score, effects) for score in order),
         tuple(notes),
         _plot(main, names, effects),
         {
@@ -122,15 +122,15 @@ def _warnings(found: Sequence[Measured], left_out: Mapping[str, int]) -> list[st
     return notes
 
 
-def _sheet(score: str, names: Sequence[str], effects: Sequence[Effect]) -> Sheet:
-    head = ("without", "data", "n", "whole", "spoiled", "difference", "p")
+def _sheet(score: str, effects: Sequence[Effect]) -> Sheet:
+    head = ("vocabulary", "data", "n", "whole", "spoiled", "difference", "p")
     rows = []
     for effect in effects:
         if effect.score != score:
             continue
         rows.append(
             (
-                f"{names[effect.vocabulary]}, {effect.how}",
+                f"{effect.vocabulary + 1} {effect.how}",
                 effect.group,
                 f"{effect.num:,}",
                 _value(effect.whole.value),

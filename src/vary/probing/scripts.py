@@ -20,11 +20,11 @@ def script_of(character: str) -> str:
     if plain.isspace():
         return SPACE
     category = unicodedata.category(plain)
-    if category[0] == "N":
-        return DIGITS
-    if category[0] not in "LM":
-        return SIGNS
     words = unicodedata.name(plain, "").split()
+    if category[0] == "N" and words[:1] != ["IDEOGRAPHIC"]:  # 〇 is a number to Unicode
+        return DIGITS
+    if category[0] not in "LMN":
+        return SIGNS
     word = next((word for word in words if word not in _FORMS), "")
     if (category == "Lm" and word == "MODIFIER") or word in ("COMBINING", "VARIATION", ""):
         return SIGNS
