@@ -31,17 +31,20 @@ def plot_metrics(metrics: Path, picture: Path) -> None:
     FigureCanvasAgg(figure)
     starts = _stage_starts(entries)
     for axes, (title, names) in zip(figure.subplots(len(_PANELS), 1), _PANELS, strict=True):
+        drawn: list[float] = []
         for name in names:
             # By step, the last counts: a run that goes on repeats those since its checkpoint.
             points = {starts[e["stage"]] + e["step"]: e[name] for e in entries if name in e}
             if points:
                 style = "--" if name in _GOALS else "-"
                 places, values = zip(*sorted(points.items()), strict=True)
+                drawn += values
                 axes.plot(places, values, style, label=name, marker=".")
         for start in starts.values():
             axes.axvline(start, color="grey", linewidth=0.5)
         axes.set_ylabel(title)
-        axes.set_yscale("log")
+        if any(value > 0 for value in drawn) or not drawn:
+            axes.set_yscale("log")  # which has no place for nothing but zeros
         axes.grid(visible=True, which="both", alpha=0.2)
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
