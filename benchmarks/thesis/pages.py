@@ -1,8 +1,7 @@
 """Small pages of one to three lines, a word on each, in the installed fonts.
 
-Words are letters by lot and the English words of `words.txt`. Words and font
-families are held out to measure on: those that nano never saw, where they are installed, and some
-words by a hash.
+Words are letters by lot and the English words of `words.txt`. Words and font families are held out
+to measure on: words by a hash, and the families that nano never saw, where they are installed.
 """
 
 import zlib

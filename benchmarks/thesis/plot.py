@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import ARMS, score_scenes
+from arms import ARMS, score_reading, score_scenes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from samples import PARTS, answer, picture
@@ -88,9 +88,10 @@ def differences(results: dict[str, list[dict[str, Any]]], names: dict[str, str])
 
 
 def guess(num_samples: int) -> str:
-    """Return what the best caption of each length, and a blank page, score without looking.
+    """Return what one answer for all pictures scores.
 
-    Of all training captions of one group and of two, the commonest word in each place.
+    For scenes, of the training captions of one group and of two, the commonest word in each place;
+    for pages, three short words of the commonest letters.
     """
     known = [answer("scenes", n) for n in range(1000)]
     wanted = [answer("test-scenes", n) for n in range(num_samples)]
@@ -100,6 +101,8 @@ def guess(num_samples: int) -> str:
         blind = [Counter(column).most_common(1)[0][0] for column in columns]
         scores = score_scenes([blind] * num_samples, wanted)
         told.append(f"{' '.join(blind)}: " + json.dumps(scores))
+    pages = [answer("test-pages", n) for n in range(num_samples)]
+    told.append("re se te: " + json.dumps(score_reading([list("re/se/te")] * num_samples, pages)))
     return "\n".join(told)
 
 
