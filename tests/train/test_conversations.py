@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 from transformers import AutoModelForCausalLM
 
@@ -23,7 +24,7 @@ from vary.train.build import build
 from vary.train.conversations import turns_of
 from vary.train.measure import Measure
 from vary.train.objective import ReadingObjective
-from vary.train.recipe import Recipe
+from vary.train.recipe import Recipe, recipe_to_dict
 from vary.train.run import model_room, stage_mixture, train
 from vary.train.sources import Materials, ShardSource
 from vary.vocabulary import ViTDetConfig
@@ -274,3 +275,21 @@ def test_a_base_that_was_not_copied_whole_is_told(folder, recipe, tmp_path):
     made = replace(made, model=replace(made.model, base=str(half)))
     with pytest.raises(VaryError, match=r"half is not whole .* copy it anew"):
         build(made, Materials(made))
+
+
+@pytest.mark.slow
+def test_devices_in_shares_learn_what_one_does(
+    recipe, runs, command_file, tmp_path, log_every_step
+):
+    """A device's part of a step may be conversations without a picture, or none at all."""
+    changes = {"steps": 8, "batch_size": 3, "micro_batches": 4, "validate_steps": 8}
+    one = replace(recipe(**changes, save_steps=8), out=str(tmp_path / "one"))
+    train(one, console=runs.quiet())
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(recipe_to_dict(one)), encoding="utf-8")
+    given = (file, f"out={tmp_path / 'two'}", "sharding=fsdp2")
+    done = runs.command(command_file, *given, devices=2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert max(runs.farthest(tmp_path / "two", tmp_path / "one")) < 1e-4
+    measured = [runs.entries(tmp_path / name, "text_loss")[-1] for name in ("one", "two")]
+    assert measured[1]["text_loss"] == pytest.approx(measured[0]["text_loss"], abs=1e-4)
