@@ -187,15 +187,12 @@ def test_a_line_is_looked_for_where_it_stands(strips, tmp_path):
         line, given = lines[number], view.line(number, rng)
         grid = found[PATCHES].grids[line.picture]
         assert given.index.shape == (line.columns, 4) and given.seen.all()
-        rows = torch.div(given.index, grid.columns, rounding_mode="floor")
-        assert (rows.diff(dim=1) >= 0).all() and len(
-            rows.unique()
-        ) == 3  # all three rows of patches
-        columns = (given.index % grid.columns)[:, 0]
-        first = int(line.box[0] * grid.scale[0])
-        assert (columns.diff() >= 0).all() and int(columns[-1] - columns[0]) > 3
-        tokens = found[PATCHES].tokens(line.picture)
-        assert np.array_equal(given.tokens[given.index[0, 0]], tokens[first])
+        tokens, width = found[PATCHES].tokens(line.picture), line.box[2] - line.box[0]
+        across = line.box[0] + (np.arange(line.columns) + 0.5) / line.columns * width
+        columns = (across * grid.scale[0]).astype(int)
+        for height, row in enumerate((0, 1, 1, 2)):  # four heights in three rows of patches
+            taken = given.tokens[given.index[:, height]]
+            assert np.array_equal(taken, tokens[row * grid.columns + columns])
     blind = BlindView(found[PATCHES], lines)
     assert not np.array_equal(blind.line(0, rng).tokens, view.line(0, rng).tokens)
 

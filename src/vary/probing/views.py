@@ -74,9 +74,9 @@ class VocabularyView:
         grid = self.features.grids[line.picture]
         assert grid is not None
         index, places, seen = _where(line, grid)
-        first, last = int(index.min()), int(index.max())
-        tokens = self.features.tokens(picture)[first : last + 1]
-        return LineInput(tokens, index - first, places, seen)
+        # Only what the line falls on is computed with: a strip or a page has far more tokens.
+        used, index = torch.unique(index, return_inverse=True)
+        return LineInput(self.features.tokens(picture)[used.numpy()], index, places, seen)
 
 
 class BlindView(VocabularyView):
