@@ -2,14 +2,18 @@
 
 import itertools
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from vary.errors import InputError
-from vary.model import VaryForConditionalGeneration, VaryProcessor
+from vary.model import VaryConfig, VaryForConditionalGeneration, VaryProcessor
 from vary.model.inspection import checkpoint_info
+from vary.model.layouts.exporting import export_weights
+from vary.model.layouts.importing import import_weights
 from vary.model.layouts.tokenizers import load_tokenizer
 
 IMAGE = "<img>" + "<imgpad>" * 4 + "</img>"
@@ -47,10 +51,26 @@ def test_a_picture_alone_is_asked_as_the_release_is(ours, layout):
 
 def test_vary_toy_is_asked_in_conversations(ours):
     processor = VaryProcessor.from_pretrained(ours("vary-toy"))
-    question = "Provide the ocr results of this image."
+    question = VaryConfig.from_pretrained(ours("vary-toy")).questions["ocr"]
+    assert question == "Provide the ocr results of this image."
     turns = [{"role": "user", "content": f"<image>\n{question}"}]
     ids = processor(images=[np.zeros((30, 40, 3), np.uint8)], messages=[turns])["input_ids"][0]
     assert processor.tokenizer.decode(ids) == CHATML.format(f"{IMAGE}\n{question}")
+
+
+def test_what_ends_an_answer_goes_in_and_out(releases, tmp_path):
+    folder = Path(shutil.copytree(releases("got").folder, tmp_path / "got"))
+    told = {"eos_token_id": [290, 3], "max_new_tokens": 40}
+    (folder / "generation_config.json").write_text(json.dumps(told))
+    import_weights(folder, tmp_path / "ours")
+    settings = VaryForConditionalGeneration.from_pretrained(tmp_path / "ours").generation_config
+    processor = VaryProcessor.from_pretrained(tmp_path / "ours")
+    assert settings.eos_token_id == [processor.end_id, 290, 3]
+    assert settings.max_new_tokens == 40
+    export_weights(tmp_path / "ours", "got", tmp_path / "back")
+    import_weights(tmp_path / "back", tmp_path / "again")
+    again = VaryForConditionalGeneration.from_pretrained(tmp_path / "again").generation_config
+    assert again.to_dict() == settings.to_dict()
 
 
 def test_an_imported_model_writes(ours):

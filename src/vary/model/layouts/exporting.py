@@ -20,6 +20,7 @@ from vary.model.layouts.configs import differences, their_config, their_image_pr
 from vary.model.layouts.files import SUFFIXES, WeightFiles, write_file, write_folder
 from vary.model.layouts.matching import embeddings_name, shorten, table_name
 from vary.model.layouts.records import (
+    GENERATION_FILE,
     UNUSED_FILE,
     Record,
     Told,
@@ -285,7 +286,8 @@ def _write_beside(checkpoint: Checkpoint, config: dict[str, Any], out: Path) -> 
         told.rules = processor.image_processor.rules
         told.prompt_form = processor.prompt_form
         told.tasks = list(checkpoint.config.tasks)
-        for name in _TOKENIZER_FILES:
+        told.questions = dict(checkpoint.config.questions)
+        for name in (*_TOKENIZER_FILES, GENERATION_FILE):
             if (folder / name).is_file():
                 shutil.copy(folder / name, out)
     write_told(out, told)

@@ -28,6 +28,7 @@ from vary.model.layouts.matching import (
     shorten,
 )
 from vary.model.layouts.records import (
+    GENERATION_FILE,
     UNUSED_FILE,
     Record,
     Told,
@@ -239,7 +240,7 @@ def _write_model(
         text_config,
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
         tasks=release.told.tasks or layout.tasks,
-        questions=dict(layout.questions),
+        questions=release.told.questions or dict(layout.questions),
     )
     model, dtypes = _load(release, config)
     if len(dtypes) > 1:
@@ -254,6 +255,7 @@ def _write_model(
     )
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     read_whole_pages(model, processor)
+    _keep_generation(release, model)
     model.save_pretrained(out, max_shard_size=_SHARD)
     processor.save_pretrained(out)
     write_record(out, Record.of(plan, release.config, release.source, _has_head(release)))
@@ -261,6 +263,20 @@ def _write_model(
     return Imported(
         out, layout.name, plan.prefix, len(plan.places), plan.unused, [], [*plan.notes, *notes]
     )
+
+
+def _keep_generation(release: Release, model: VaryForConditionalGeneration) -> None:
+    """Let answers be as long as the release's, and end where its own end too."""
+    path = release.folder / GENERATION_FILE
+    told = read_json(path) if path.is_file() else {}
+    settings, ends = model.generation_config, told.get("eos_token_id")
+    settings.max_new_tokens = min(
+        told.get("max_new_tokens") or settings.max_new_tokens, settings.max_new_tokens
+    )
+    others = ends if isinstance(ends, list) else [ends]
+    more = [end for end in others if end not in (None, settings.eos_token_id)]
+    if more:
+        settings.eos_token_id = [settings.eos_token_id, *more]
 
 
 def _one_or_all(parts: list[dict[str, Any]]) -> Any:

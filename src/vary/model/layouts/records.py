@@ -17,6 +17,7 @@ from vary.model.layouts.tables import Layout
 RECORD_FILE = "import.json"
 TOLD_FILE = "vary.json"
 UNUSED_FILE = "unused.safetensors"
+GENERATION_FILE = "generation_config.json"
 
 
 @dataclass
@@ -56,12 +57,14 @@ class Told:
         layout: that it is in.
         prompt_form: see `VaryProcessor`.
         tasks: see `VaryConfig`.
+        questions: see `VaryConfig`.
         rules: image rules.
     """
 
     layout: str = ""
     prompt_form: str | None = None
     tasks: list[str] = field(default_factory=list)
+    questions: dict[str, str] = field(default_factory=dict)
     rules: list[ImageRule] = field(default_factory=list)
 
 

@@ -214,6 +214,7 @@ LAYOUTS = (
         unused=(*_CLIP_BUFFERS, *_QWEN_1_BUFFERS),
         prompt_form="got",
         tasks=("ocr", "markdown", "chart", "ask"),
+        questions=(("ocr", "Provide the ocr results of this image."),),
         config=(("architectures", ["varyQwenForCausalLM"]), ("model_type", "vary")),
     ),
     Layout(
@@ -227,6 +228,7 @@ LAYOUTS = (
         unused=(*_CLIP_BUFFERS, *_QWEN_1_BUFFERS),
         prompt_form="qwen",
         tasks=("ocr", "markdown", "chart", "ask"),
+        questions=(("ocr", "Provide the ocr results of this image."),),
         config=(("architectures", ["varyQwenForCausalLM"]), ("model_type", "vary")),
     ),
     Layout(
