@@ -50,6 +50,18 @@ def test_half_a_download(got):
     refused(got, r"model\.safetensors is no whole safetensors file .* bytes are there; .* anew")
 
 
+def test_half_a_pickle(releases, tmp_path):
+    whole = releases("sam").file.read_bytes()
+    (tmp_path / "sam.pth").write_bytes(whole[: len(whole) // 2])
+    refused(tmp_path / "sam.pth", r"sam\.pth cannot be read as weights \(.*\); give an undamaged")
+
+
+def test_a_damaged_word_of_ours(got):
+    for fields in ({"tune": 1}, {"rules": [{"mode": "x"}]}):
+        (got / "vary.json").write_text(json.dumps({"layout": "got", **fields}))
+        refused(got, r"vary\.json is damaged \(.*; copy it anew, or take it away")
+
+
 def test_part_of_a_download(got):
     (got / "model.safetensors").rename(got / "model-00001-of-00002.safetensors")
     index = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from vary.errors import InputError
 from vary.model.card import README_FILE
 from vary.model.images import ImageRule
 from vary.model.inspection import read_json
@@ -74,11 +75,15 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def read_record(folder: Path, layout: Layout) -> Record:
-    """Return the record of a checkpoint that came from this layout, and a plain one otherwise."""
+    """Return the record of a checkpoint that came from this layout, and a plain one otherwise.
+
+    Raises:
+        InputError: it is damaged.
+    """
     path = folder / RECORD_FILE
     fields = read_json(path) if path.is_file() else {}
     if fields.get("layout") == layout.name:
-        return Record(**fields)
+        return _build(Record, path, fields)
     return Record(layout.name, layout.root, has_head=layout.has_head)
 
 
@@ -89,13 +94,24 @@ def write_told(folder: Path, told: Told) -> None:
 
 
 def read_told(folder: Path, layout: str) -> Told:
-    """Return what a folder says of itself, nothing where it is no export of ours."""
+    """Return what a folder says of itself, nothing where it is no export of ours.
+
+    Raises:
+        InputError: it is damaged.
+    """
     path = folder / TOLD_FILE
     fields = read_json(path) if path.is_file() else {}
     if fields.get("layout") != layout:
         return Told()
-    rules = [ImageRule(**rule) for rule in fields.pop("rules", [])]
-    return Told(**fields, rules=rules)
+    rules = [_build(ImageRule, path, rule) for rule in fields.pop("rules", [])]
+    return _build(Told, path, {**fields, "rules": rules})
+
+
+def _build(kind: Any, path: Path, fields: Any) -> Any:
+    try:
+        return kind(**fields)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); copy it anew, or take it away") from error
 
 
 def _write(path: Path, fields: dict[str, Any]) -> None:
