@@ -93,20 +93,13 @@ def run_probe(
         raise VaryError(f"a vocabulary is given twice: {', '.join(names)}")
     out.mkdir(parents=True, exist_ok=True)
     pictures = _pictures(items, watch)
-    features = {}
-    for source in sources:
-        found, reasons = compute_features(
-            source, pictures.reads, pictures.keys, out / "features", watch
-        )
-        pictures.left_out.update(f"{source.name}: {reason}" for reason in reasons if reason)
-        features[source.name] = found
+    features = _features(pictures, sources, out / "features", watch)
     lines = [
         line
         for line in pictures.lines
         if all(found[TOKENS].grids[line.picture] for found in features.values())
     ]
     lesson = _lesson(lines, pictures.left_out)
-    views = _views(features, lines)
     keys = {source.name: vocabulary_key(source) for source in sources}
     (out / "readers").mkdir(exist_ok=True)
     readings = {
@@ -117,7 +110,7 @@ def run_probe(
             out / "readers" / _reader_key(name, keys, pictures.keys, lesson, limits),
             _named(watch, f"reader: {name}"),
         )
-        for name, view in views.items()
+        for name, view in _views(features, lines).items()
     }
     groups = tuple(groups_of(lines, readings, lesson.alphabet))
     learned, held = lesson.split.learned, lesson.split.held_out
@@ -161,6 +154,18 @@ def _pictures(items: Sequence[Item], watch: Watch) -> _Pictures:
         found.keys.append(picture_key(pictures[0]))
         found.reads.append(_first_of(item))
     return found
+
+
+def _features(
+    pictures: _Pictures, sources: Sequence[Source], folder: Path, watch: Watch
+) -> dict[str, dict[str, Features]]:
+    """Return the tokens of each vocabulary, and count what it could not take."""
+    features = {}
+    for source in sources:
+        found, reasons = compute_features(source, pictures.reads, pictures.keys, folder, watch)
+        pictures.left_out.update(f"{source.name}: {reason}" for reason in reasons if reason)
+        features[source.name] = found
+    return features
 
 
 def _first_of(item: Item) -> Callable[[], Image.Image]:
