@@ -229,8 +229,37 @@ def test_a_checkpoint_reads(checkpoint, draw_page, tmp_path):
 def test_a_checkpoint_refuses_what_it_was_not_trained_for(checkpoint):
     with pytest.raises(VaryError, match="trained for ocr, chart, not for markdown"):
         checkpoint.check("markdown", [])
-    with pytest.raises(VaryError, match=r"takes no questions.*\{prompt\}"):
+    with pytest.raises(VaryError, match=r"nothing in words \(prompt form paper\).*\{prompt\}"):
         checkpoint.check("ask", [])
+
+
+def test_a_checkpoint_of_a_chat_form_is_asked(checkpoint, draw_page, tmp_path, monkeypatch):
+    """Each prompt's own question about its picture."""
+    from vary.model import inspection
+    from vary.read import recognizer
+    from vary.read.page_recognizer import PageReading
+
+    class Echo:
+        tasks, is_asked, prompt_form = ("ocr",), True, "qwen"
+
+        def check(self, ask):
+            pass
+
+        def read_pages(self, pages):
+            raise AssertionError
+
+        def answer(self, groups, ask):
+            return [PageReading(f"{ask.prompt} Yes.", 0.5) for _ in groups]
+
+    monkeypatch.setattr(recognizer, "load_recognizer", lambda path, device: Echo())
+    monkeypatch.setattr(inspection, "checkpoint_info", lambda path: {"prompt": {"form": "qwen"}})
+    draw_page(["ink"]).save(tmp_path / "a.png")
+    prompts = [Prompt(f"{n}", ("a.png",), f"Is it {n}?", "") for n in range(2)]
+    checkpoint.check("ask", prompts)
+    found = answer(checkpoint, prompts, tmp_path)
+    assert [found[name].answer for name in ("0", "1")] == ["Is it 0? Yes.", "Is it 1? Yes."]
+    with pytest.raises(VaryError, match="1 prompts have several, such as two"):
+        checkpoint.check("ask", [Prompt("two", ("a.png", "a.png"), "Which?", "")])
 
 
 def test_specs(tmp_path):

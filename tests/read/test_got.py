@@ -25,6 +25,7 @@ from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2Im
 from typer.testing import CliRunner
 
 from vary.cli.main import app
+from vary.model.inspection import checkpoint_info
 from vary.model.layouts.importing import import_weights
 from vary.read.asking import Ask
 from vary.read.page_recognizer import PageReading
@@ -275,6 +276,25 @@ def test_the_command_shows_the_text_that_transformers_decodes(got, monkeypatch, 
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert result.stdout.strip() == got.writes(got.pages[1], **theirs(kind))[1].strip()
+
+
+def test_a_question_is_answered_as_transformers_answers_it(got, monkeypatch):
+    """Its processor takes the whole prompt as text, the picture's place in it."""
+    monkeypatch.setattr("vary.read.recognizer.pick_dtype", lambda _: torch.float32)
+    text = (
+        "<|im_start|>system\nYou should follow the instructions carefully and explain your answers "
+        "in detail.<|im_end|><|im_start|>user\n<img><imgpad></img>\nWhere is the harbour?<|im_end|>"
+        "<|im_start|>assistant\n"
+    )
+    expected = got.writes(got.pages[1], text=text)[1].strip()
+    page, asked = got.folder.parent / "1.png", "Where is the harbour?"
+    command = ["read", str(page), "--model", str(got.folder), "--device", "cpu", "--prompt", asked]
+    assert CliRunner().invoke(app, command).stdout.strip() == expected
+    shown = checkpoint_info(got.folder)["prompt"]["text"]
+    assert (
+        shown
+        == text.replace("<imgpad>", "<imgpad> x 4").replace(asked, "QUESTION") + f"ANSWER{END}"
+    )
 
 
 def test_pages_of_a_document_are_shown_as_one(got, monkeypatch):

@@ -27,6 +27,7 @@ from vary.eval.records import Prompt, Response, clean_text
 from vary.read.inputs import checkpoint_digest
 
 if TYPE_CHECKING:
+    from vary.read.asking import Asking
     from vary.read.reader import Reader
     from vary.read.results import DocumentResult
 
@@ -35,6 +36,7 @@ _ENDPOINT = re.compile(r"^(?P<url>https?://[^#]+)#(?P<model>.+)$")
 _PLACEHOLDER = re.compile(r"\{(image|prompt|output)\}")
 _ANSWER_SUFFIXES = (".txt", ".md", ".json")
 DEFAULT_TIMEOUT_S = 600.0
+_ASK = "ask"
 MAX_OUTPUT_BYTES = 64 * 2**20
 # Names that lie beside the systems' folders in the folder of a run.
 RESERVED_NAMES = {IMAGES_FOLDER, "prompts.jsonl", "report.json", "report.html", "", ".", ".."}
@@ -98,15 +100,14 @@ class ReaderSystem:
         self.description = f"checkpoint {Path(self.model).name} ({digest}), vary {__version__}"
         self._task = "ocr"
 
-    def check(self, task: str, prompts: Sequence[Prompt]) -> None:  # noqa: ARG002
-        """Refuse a task that the checkpoint was not trained for."""
+    def check(self, task: str, prompts: Sequence[Prompt]) -> None:
+        """Refuse a task that the checkpoint was not trained for, or questions to it."""
+        if task == _ASK:
+            self._check_asked(prompts)
+            self._task = task
+            return
         from transformers import AutoConfig  # noqa: PLC0415 - imports torch
 
-        if task == "ask":
-            raise VaryError(
-                f"model {self.model!r}: the reader takes no questions yet; give a program that "
-                "does, --model 'PROGRAM {image} {prompt}', or a file of its answers"
-            )
         import vary.model  # noqa: F401, PLC0415 - registers the configuration's class
 
         tasks = tuple(getattr(AutoConfig.from_pretrained(self.folder), "tasks", ())) or ("ocr",)
@@ -124,13 +125,33 @@ class ReaderSystem:
         from vary.read.reader import Reader  # noqa: PLC0415 - imports torch
 
         reader = Reader.from_pretrained(self.model, device=self.device, batch_size=self.batch_size)
-        reader.use_task(self._task)
+        if self._task != _ASK:  # there each prompt has its own question
+            reader.use_task(self._task)
         for prompt in prompts:
             yield self._read(reader, prompt, folder)
 
+    def _check_asked(self, prompts: Sequence[Prompt]) -> None:
+        """Refuse a checkpoint that is asked nothing in words, and prompts of several pictures."""
+        from vary.model.chat import CHAT_FORMS  # noqa: PLC0415 - imports transformers
+        from vary.model.inspection import checkpoint_info  # noqa: PLC0415
+
+        form = (checkpoint_info(self.folder).get("prompt") or {}).get("form")
+        if form not in CHAT_FORMS:
+            raise VaryError(
+                f"model {self.model!r}: it is asked nothing in words (prompt form {form}); give a "
+                f"model of a chat form ({', '.join(CHAT_FORMS)}), a program that takes questions, "
+                "--model 'PROGRAM {image} {prompt}', or a file of its answers"
+            )
+        if several := [prompt.id for prompt in prompts if len(prompt.images) > 1]:
+            raise VaryError(
+                f"model {self.model!r}: it is asked about one picture at a time; {len(several)} "
+                f"prompts have several, such as {several[0]}: give a program that takes them"
+            )
+
     def _read(self, reader: "Reader", prompt: Prompt, folder: Path) -> Response:
         try:
-            documents = [reader.read_document(folder / image) for image in prompt.images]
+            asked: Asking = {"prompt": prompt.prompt} if self._task == _ASK else {}
+            documents = [reader.read_document(folder / image, **asked) for image in prompt.images]
         except Exception as error:  # the edge: one bad picture must not stop the others
             return Response(prompt.id, None, f"{type(error).__name__}: {error}")
         pages = [page for document in documents for page in document.pages]

@@ -24,6 +24,7 @@ from transformers import (
 import vary.model  # noqa: F401 - its classes register with the Auto ones
 from vary.checkpoints import CONFIG_FILE
 from vary.errors import InputError
+from vary.model.chat import PLACEHOLDER
 from vary.model.configuration import VaryConfig
 from vary.model.fusion import count_tokens
 from vary.model.images import VaryImageProcessor
@@ -345,6 +346,12 @@ def _describe_language_model(config: PreTrainedConfig) -> dict[str, Any]:
 def _describe_prompt(processor: VaryProcessor, tokens: int) -> dict[str, Any]:
     """Return the form's name and text, `ANSWER` where the answer is written."""
     tokenizer, form = processor.tokenizer, processor.form
+    if processor.chat is not None:
+        turns = [{"role": "user", "content": f"{PLACEHOLDER}\nQUESTION"}]
+        asked = tokenizer.decode(processor.conversation(turns, [1]).tokens)
+        asked = asked.replace(IMAGE, f"{IMAGE} x {tokens}")
+        end = tokenizer.convert_ids_to_tokens(processor.end_id)
+        return {"form": form.name, "text": f"{asked}ANSWER{end}", "answer_position": None}
     start = tokenizer.decode(form.start_tokens(tokenizer))
     draft = "[<draft>DRAFT</draft>]" if DRAFT_START in tokenizer.get_vocab() else ""
     image = f"{IMAGE_START}{IMAGE} x {tokens}{IMAGE_END}"
