@@ -26,6 +26,7 @@ def vocab() -> None:
 OutOption = Annotated[
     Path, typer.Option("--out", help="Folder of the run; goes on if it was begun.")
 ]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 LimitOption = Annotated[
     int | None,
     typer.Option("--limit", help="At most so many samples of each set, spread by lot.", min=1),
@@ -44,7 +45,7 @@ def report(
         bool, typer.Option("--generate", help="Also let the model write, and score its text.")
     ] = False,
     limit: LimitOption = 200,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: DeviceOption = "auto",
     batch_size: Annotated[int, typer.Option(help="Rows of the language model at once.", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="Of the lot by which images exchange tokens.")] = 0,
 ) -> None:
@@ -91,6 +92,7 @@ def probe(
         int | None,
         typer.Option("--layer", help="Of vision models of transformers, as vary merge takes it."),
     ] = None,
+    device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(help="Of the readers and the order of lines.")] = 0,
 ) -> None:
     """Train a light reader over each frozen vocabulary, and say which cannot see what."""
@@ -100,11 +102,14 @@ def probe(
     from vary.probing.probe import run_probe
     from vary.probing.probe_outcome import probe_outcome
     from vary.probing.reading import Budget
+    from vary.read.recognizer import pick_device
 
+    where = pick_device(device)
     items = load_items(data, limit)
     sources = [load_source(name, layer=layer, whole_image=whole_image) for name in vocabulary]
     for source in sources:
         typer.echo("\n  ".join([str(source), *source.notes]), err=True)
+        source.network.to(where)
     with _progress() as watch:
         found = run_probe(items, sources, out, Budget(steps=budget, seed=seed), watch)
     _tell(probe_outcome(found), out, "probe")

@@ -147,6 +147,8 @@ def _effect(variant: Variant, group: str, score: str, ones: Iterable[Measured]) 
 def findings_of(effects: Sequence[Effect], score: str) -> list[Finding]:
     """Return what the effects on a score say in words."""
     found = {(e.vocabulary, e.group, e.how): e for e in effects if e.score == score}
+    # The language model's loss is there for every sample; the CTC head cannot write all texts.
+    totals = {e.group: e.num for e in effects if e.score == LM and e.how == "zeroed"}
     findings = []
     for vocabulary, group in dict.fromkeys((key[0], key[1]) for key in found):
         zeroed = found.get((vocabulary, group, "zeroed"))
@@ -159,6 +161,8 @@ def findings_of(effects: Sequence[Effect], score: str) -> list[Finding]:
             words = f"{group} {figures(zeroed)}, shuffled {figures(shuffled)}: {_SAYS[use]}"
         if use == "unsure" and zeroed.num_units < 2:
             words = f"{group} {figures(zeroed)}: one document, no interval: give more samples"
+        if zeroed.num < totals.get(group, 0):
+            words += f" ({zeroed.num} of {totals[group]} samples)"
         findings.append(Finding(vocabulary, group, score, use, words))
     return findings
 
