@@ -6,6 +6,7 @@ import math
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from vary.train.guard import RunDiverged
 from vary.train.measure import Measure
 from vary.train.objective import ReadingObjective
 from vary.train.recipe import load_recipe
-from vary.train.run import train
+from vary.train.run import model_room, train
 
 pytestmark = pytest.mark.usefixtures("log_every_step")
 
@@ -88,6 +89,9 @@ def test_a_run_leaves_checkpoints_that_load(runs, whole):
     folders = [folder / stage.name / "final" for stage in recipe.stages]
     assert not runs.same_weights(*folders)
     assert folders_in(folder / "draft") == ["checkpoint-4", "final"]
+    written = [path for path in (folder / "draft").rglob("*") if path.is_file()]
+    usual = stat.S_IMODE((folder / "metrics.jsonl").stat().st_mode)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {usual}
 
 
 def test_the_terminal_shows_parameters_losses_and_errors(whole, capsys):
@@ -431,3 +435,10 @@ def test_samples_that_could_not_be_made_are_listed(runs, tiny, tmp_path):
     assert counts[3] + counts[6] == len(told) and "rejected" in console.file.getvalue()
     facts = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
     assert list(facts["set mine"]) == ["part-00000.parquet"]
+
+
+def test_a_language_model_may_write_what_no_head_knows(tiny, built):
+    """Of strips, where the language model alone is trained; the head is asked for nothing then."""
+    stages = tiny("stages.read.objective=text").stages
+    assert model_room(*built, stages[0]).alphabet == model_room(*built).alphabet != ""
+    assert model_room(*built, stages[1]).alphabet == ""

@@ -203,9 +203,13 @@ def model_room(
     Args:
         model: with its positions and its alphabet.
         processor: the model's.
-        stage: whose conversations may be shorter than the model has positions.
+        stage: whose conversations may be shorter than the model has positions. Where it trains the
+            language model alone, strips may hold characters that the head does not know.
     """
     alphabet = getattr(model.config.vocabularies[0], "ctc_alphabet", None) or ""
+    is_strip = processor.image_processor.rules[0].mode == "strip"
+    if stage is not None and stage.objective == "text" and is_strip:
+        alphabet = ""
     positions = int(getattr(model.config.text_config, "max_position_embeddings", 0) or 2**31)
     if processor.answer_position is not None:
         return Room(positions - processor.answer_position, alphabet)
