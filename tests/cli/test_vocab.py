@@ -94,14 +94,15 @@ def test_the_commands_of_the_document_run(work):
 
 def test_report(work):
     done = run(
-        "report", "nano", "--data", "lines", "--data", "scans", "--out", "out", "--limit", "3"
+        "report", "nano", "--data", "lines", "--data", "scans", "--out", "out", "--limit", "5"
     )
     assert done.exit_code == 0, done.output
     first = done.output.splitlines()[0]
     assert first.startswith("without vocabulary 1 (vary_vitdet): ") and " nats [" in first
-    assert "page +" in first and "read through it" in first
+    assert "document (en) +" in first and "read through it" in first
+    assert "page +" in first and "too few documents" in first  # two scans
     values = json.loads((work / "out" / "report.json").read_text())
-    assert values["num_samples"] == 5 and values["main_score"] == "ctc"
+    assert values["num_samples"] == 7 and values["main_score"] == "ctc"
     page = (work / "out" / "report.html").read_text()
     assert "data:image/png;base64," in page and "read through it" in page
     assert (work / "out" / "report.svg").is_file() and (work / "out" / "report.png").is_file()

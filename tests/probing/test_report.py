@@ -80,7 +80,10 @@ def test_a_sum_merged_model_loses_exactly_nothing_on_day_0(checkpoint, pages, tm
 
 
 def test_nano_reads_by_its_vocabulary(tmp_path):
-    texts = ["The harbour lies open to the north", "Measure twice and cut once", "Page 47 of 1893"]
+    texts = [
+        "The harbour lies open to the north", "Measure twice and cut once", "Page 47 of 1893",
+        "Seventeen lanterns hung", "It is 5 o'clock",
+    ]  # fmt: skip
     strips = write_set(tmp_path / "set", [line_sample(n, text) for n, text in enumerate(texts)])
     folder = find_checkpoint("nano")
     model, processor = load_model(folder, torch.device("cpu"), torch.float32)
@@ -305,7 +308,7 @@ def test_what_is_said_of_a_vocabulary(zeroed, shuffled, use):
 
 def test_one_document_gives_no_interval():
     (finding,) = findings_of(effects_of([measured(0, 10.0, 20.0, 30.0)], 1), LM)
-    assert finding.use == "unsure" and "one document, no interval" in finding.words
+    assert finding.use == "unsure" and "too few documents to say anything (1; 5" in finding.words
     two_kinds = [measured(n, 10.0, 20.0, 30.0, kind) for kind in ("a", "b") for n in range(3)]
     assert [f.group for f in findings_of(effects_of(two_kinds, 1), LM)] == ["all", "a", "b"]
 

@@ -13,6 +13,8 @@ ALL = "all"
 """The group of all samples."""
 FEWEST_UNITS = 20
 """Documents, below which an interval is said to be too narrow."""
+FEWEST_TO_JUDGE = 5
+"""Documents, below which nothing is said."""
 # What a difference must be to count at all: 0.02 nats are 2 % in a token's probability.
 _LEAST = {LM: 0.02, CTC: 0.02, CTC_TEXT: 0.01, GENERATED: 0.01}
 _NATS = (LM, CTC)
@@ -156,11 +158,16 @@ def findings_of(effects: Sequence[Effect], score: str) -> list[Finding]:
         if zeroed is None:
             continue
         use = _use(zeroed, shuffled)
+        too_few = zeroed.num_units < FEWEST_TO_JUDGE and use != "exactly nothing"
+        use = "unsure" if too_few else use
         words = f"{group} {figures(zeroed)}: {_SAYS[use]}"
         if use == "uses" and shuffled is not None and not zeroed.worse:
             words = f"{group} {figures(zeroed)}, shuffled {figures(shuffled)}: {_SAYS[use]}"
-        if use == "unsure" and zeroed.num_units < 2:
-            words = f"{group} {figures(zeroed)}: one document, no interval: give more samples"
+        if too_few:
+            words = (
+                f"{group} {figures(zeroed)}: too few documents to say anything "
+                f"({zeroed.num_units}; {FEWEST_TO_JUDGE} are needed)"
+            )
         if zeroed.num < totals.get(group, 0):
             words += f" ({zeroed.num} of {totals[group]} samples)"
         findings.append(Finding(vocabulary, group, score, use, words))
