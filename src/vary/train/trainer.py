@@ -327,7 +327,8 @@ class VaryTrainer(Trainer):
         try:
             super()._save_checkpoint(model, trial)
         except (OSError, RuntimeError, SafetensorError) as error:
-            if is_whole(folder):  # what failed is something else
+            # What failed is something else: behind the checkpoint, or between the devices.
+            if is_whole(folder) or _is_of_devices(error):
                 raise
             shutil.rmtree(folder, ignore_errors=True)
             reason = str(error).split("\n", 1)[0]
@@ -398,6 +399,11 @@ class VaryTrainer(Trainer):
             self.averages.restart(self.objective.model)
         if (folder / GUARD_NAME).is_file():
             self.guard.remember(json.loads((folder / GUARD_NAME).read_text(encoding="utf-8")))
+
+
+def _is_of_devices(error: Exception) -> bool:
+    """Return whether an error is one of talking to other devices: gloo's have no type of theirs."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 def _first(batches: list[Any]) -> Any:
