@@ -56,8 +56,8 @@ ARMS = {
     "general-unfrozen": Arm(("general",), "general unfrozen", unfrozen=True),
     "general+second": Arm(("general", "second"), "general + second general"),
     "general+sharp": Arm(("general", "sharp"), "general + scenes at full size"),
-    "general+with": Arm(("general", "with-{seed}"), "general + small, negatives"),
-    "general+without": Arm(("general", "without-{seed}"), "general + small, no negatives"),
+    "general+with": Arm(("general", "with-{seed}"), "general + nano with negatives"),
+    "general+without": Arm(("general", "without-{seed}"), "general + nano without"),
 }
 
 
@@ -199,7 +199,8 @@ def measure(
     return scores
 
 
-def _parameters(model: VaryForConditionalGeneration, rate: float, unfrozen: bool) -> list[Any]:
+def parameter_groups(model: VaryForConditionalGeneration, rate: float, unfrozen: bool) -> list[Any]:
+    """Return what is trained at which rate: a vocabulary, where unfrozen, more slowly."""
     groups = [
         {"params": [*model.projector.parameters(), *model.language_model.parameters()], "lr": rate}
     ]
@@ -229,8 +230,10 @@ def train_arm(
     if arm.unfrozen:
         model.vocabularies[0].load_state_dict(pages[names[0]].state_dict())
     tokens_of = (PixelSource if arm.unfrozen else Source)(model, names, cache)
-    optimizer = torch.optim.AdamW(_parameters(model, plan.rate, arm.unfrozen), weight_decay=0.01)
-    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, plan.rate, arm.unfrozen), weight_decay=0.01
+    )
+    trained = [p for group in groups for p in group["params"]]
     schedule = make_schedule(optimizer, plan.steps)
     started, curve, losses, generator = time.process_time(), [], [], torch.Generator()
     for step in range(plan.steps):

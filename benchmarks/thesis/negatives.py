@@ -1,9 +1,9 @@
-"""Small vocabularies of nano's kind from nothing, with and without pictures that hold no text.
+"""nano's vocabulary trained a little further, with and without pictures that hold no text.
 
-As Vary-tiny: vocabulary, linear and language model learn together from strips of one word; where
-there are negatives, strips of scenes come on top, whose target is one of the paper's five
-sentences. A CTC loss on the words, as nano's, makes letters found within minutes. Both kinds see
-the same words in the same order for the same steps.
+As Vary-tiny: vocabulary, linear and a language model from nothing learn together from strips of
+one word; where there are negatives, strips of scenes come on top, whose target is one of the
+paper's five sentences. The CTC loss goes on for the words. Both kinds start at the bundled
+vocabulary, and see the same words in the same order for the same steps.
 """
 
 from typing import Any
@@ -11,9 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from arms import HIDDEN_SHARE, build, is_invented, score_reading, write
+from arms import (
+    HIDDEN_SHARE,
+    build,
+    is_invented,
+    parameter_groups,
+    score_reading,
+    write,
+)
 from language import batch_answers, page_pieces
-from pages import LETTERS, draw_page, make_page
+from pages import draw_page, make_page
 from scenes import draw_scene, make_scene
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -24,8 +31,8 @@ from vocabularies import (
     Learning,
     PageVocabulary,
     make_schedule,
+    nano_vocabulary,
     normalise,
-    small_config,
 )
 
 from vary.data.engines.natural import SENTENCES
@@ -54,9 +61,9 @@ def scene_strips(seed: tuple[int, ...], number: int) -> tuple[list[np.ndarray], 
     return strips, [SENTENCES[n] for n in rng.integers(len(SENTENCES), size=number)]
 
 
-def _ctc_loss(logits: Tensor, words: list[str]) -> Tensor:
+def _ctc_loss(logits: Tensor, words: list[str], alphabet: str) -> Tensor:
     """Return nats per character over the strips of words."""
-    targets = torch.tensor([LETTERS.index(letter) + 1 for word in words for letter in word])
+    targets = torch.tensor([alphabet.index(letter) + 1 for word in words for letter in word])
     scores = logits[: len(words)].float().log_softmax(-1).transpose(0, 1)
     lengths = torch.tensor([len(word) for word in words])
     columns = torch.full((len(words),), scores.shape[0])
@@ -64,13 +71,17 @@ def _ctc_loss(logits: Tensor, words: list[str]) -> Tensor:
     return total / len(targets)
 
 
-def train_small(
+def train_further(
     with_negatives: bool, learning: Learning, seed: int
 ) -> tuple[PageVocabulary, dict[str, Any]]:
-    """Return a small vocabulary and what it and its language model do after learning."""
-    model = build([small_config(with_ctc=True)], seed)
+    """Return nano's vocabulary after learning, and what it and its language model do then."""
+    start = nano_vocabulary()
+    model = build([start.config], seed)
     page: Any = model.vocabularies[0]
-    optimizer = torch.optim.AdamW(model.parameters(), learning.rate, weight_decay=0.01)
+    page.load_state_dict(start.state_dict())
+    alphabet = start.config.vitdet.ctc_alphabet
+    groups = parameter_groups(model, learning.rate, unfrozen=True)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     schedule = make_schedule(optimizer, learning.steps)
     generator, losses = torch.Generator(), []
     for step in range(learning.steps):
@@ -89,7 +100,7 @@ def train_small(
             tokens = model.projector([page.fold(features)])
             ids, labels = batch_answers(answers, TOKEN_COLUMNS, HIDDEN_SHARE, generator)
             output = model(input_ids=ids, labels=labels, vision_tokens=tokens.flatten(0, 1))
-        loss = output.loss + _ctc_loss(logits, words)
+        loss = output.loss + _ctc_loss(logits, words, alphabet)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -104,6 +115,7 @@ def _examine(model: PreTrainedModel, page: PageVocabulary, number: int = 200) ->
     """Return what is written for held-out words, and for pictures without text."""
     model.eval()
     results: dict[str, Any] = {}
+    alphabet = page.config.vitdet.ctc_alphabet
     for name, (strips, truths) in (
         ("words", word_strips((7, 5), number, held_out=True)),
         ("scenes", scene_strips((7, 6), number)),
@@ -113,7 +125,7 @@ def _examine(model: PreTrainedModel, page: PageVocabulary, number: int = 200) ->
             tokens = model.projector([page.fold(features)])
         written = write(model, tokens)
         assert logits is not None
-        drafts = [text for text, _, _ in decode_greedy(logits.float(), LETTERS)]
+        drafts = [text for text, _, _ in decode_greedy(logits.float(), alphabet)]
         if name == "words":
             pieces = [tuple(page_pieces([word])) for word in truths]
             results["reading"] = score_reading(written, pieces)

@@ -122,8 +122,8 @@ def costs(results: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def small_vocabularies(folder: Path) -> str:
-    """Return a Markdown table of what the small vocabularies' own models do."""
+def negatives(folder: Path) -> str:
+    """Return a Markdown table of what nano's vocabulary does after learning further."""
     lines = [
         "| trained | seeds | edit distance of words | by CTC | text invented for scenes | by CTC |"
         " one of the five sentences |",
@@ -214,7 +214,7 @@ def main() -> None:
     print(differences(results, _METRICS), "\n")
     print(table(results, {f"facts_{name}": name for name in _FACTS}), "\n")
     print(table(results, {"invented": "letters written for a scene"}), "\n")
-    print(small_vocabularies(given.folder), "\n")
+    print(negatives(given.folder), "\n")
     print(costs(results), "\n")
     print(guess(250))
     for run in results.get("general-unfrozen", []):

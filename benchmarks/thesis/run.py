@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from arms import ARMS, Plan, train_arm
-from negatives import train_small
+from negatives import train_further
 from samples import Cache
 from torch import nn
 from vocabularies import (
@@ -28,7 +28,7 @@ from vocabularies import (
     nano_vocabulary,
     scene_accuracy,
     second_config,
-    small_config,
+    sharp_config,
     train_general,
 )
 
@@ -37,9 +37,9 @@ _COUNTS = {"short": 1000, "pages": 2200, "scenes": 3000, "test-pages": 250, "tes
 _GENERAL = {
     "general": (general_config, 900),
     "second": (second_config, 450),
-    "sharp": (small_config, 500),
+    "sharp": (sharp_config, 500),
 }
-_SMALL_STEPS = 260
+_FURTHER_STEPS = 150
 _ARM_STEPS, _SHORT_STEPS = 330, 110
 
 
@@ -119,16 +119,16 @@ def add_vocabulary(bench: Workbench, name: str, page: PageVocabulary) -> None:
         print(time.strftime("%H:%M:%S"), f"tokens of {name}: {time.process_time() - started:.0f} s")
 
 
-def prepare_small(bench: Workbench, name: str) -> None:
-    """Train a small vocabulary with or without negatives, and make its tokens."""
+def prepare_further(bench: Workbench, name: str) -> None:
+    """Train nano's vocabulary further with or without negatives, and make its tokens."""
     kind, seed = name.split("-")
     if not bench.path(f"vocabulary-{name}").is_file():
         started = time.process_time()
-        learning = Learning(bench.steps(_SMALL_STEPS))
-        page, result = train_small(kind == "with", learning, int(seed))
+        learning = Learning(bench.steps(_FURTHER_STEPS))
+        page, result = train_further(kind == "with", learning, int(seed))
         save_weights(bench, name, {"page": page})
         bench.keep(f"vocabulary-{name}", {**result, "cpu_seconds": time.process_time() - started})
-    page = PageVocabulary(small_config(with_ctc=True))
+    page = nano_vocabulary()
     load_weights(bench, name, {"page": page})
     add_vocabulary(bench, name, page)
 
@@ -142,7 +142,7 @@ def prepare(bench: Workbench, name: str) -> None:
     elif name in _GENERAL:
         prepare_general(bench, name)
     else:
-        prepare_small(bench, name)
+        prepare_further(bench, name)
 
 
 def forgetting(bench: Workbench, page: nn.Module) -> dict[str, Any]:

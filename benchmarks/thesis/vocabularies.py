@@ -143,9 +143,9 @@ def pixels_for(config: PageConfig, pictures: list[np.ndarray]) -> np.ndarray:
     )
 
 
-def _vitdet(size: tuple[int, int], width: int, **further: Any) -> ViTDetConfig:
+def _vitdet(size: tuple[int, int], width: int) -> ViTDetConfig:
     is_strip = size[0] == STRIP
-    fields = {
+    fields: dict[str, Any] = {
         "patch_size": (16, 8) if is_strip else (4, 4),
         "stem": "conv",
         "hidden_size": width,
@@ -156,7 +156,7 @@ def _vitdet(size: tuple[int, int], width: int, **further: Any) -> ViTDetConfig:
         "out_channels": width,
         "merge_channels": (32, 32),  # not used: tokens are folded patch features
     }
-    return ViTDetConfig(image_size=size, positions="slice", **{**fields, **further})
+    return ViTDetConfig(image_size=size, positions="slice", **fields)
 
 
 def general_config() -> PageConfig:
@@ -169,10 +169,9 @@ def second_config() -> PageConfig:
     return PageConfig(_vitdet(GENERAL_SIZE, 192), by_strips=False)
 
 
-def small_config(with_ctc: bool = False) -> PageConfig:
-    """Return a small vocabulary of nano's kind: strips with all pixels, 1 M parameters."""
-    alphabet = {"ctc_alphabet": "abcdefghijklmnopqrstuvwxyz"} if with_ctc else {}
-    return PageConfig(_vitdet((STRIP, WIDTH), 128, **alphabet))
+def sharp_config() -> PageConfig:
+    """Return a general vocabulary that sees all pixels: strips like nano's, 1 M parameters."""
+    return PageConfig(_vitdet((STRIP, WIDTH), 128))
 
 
 def nano_vocabulary() -> PageVocabulary:
