@@ -230,9 +230,8 @@ def train_arm(
     if arm.unfrozen:
         model.vocabularies[0].load_state_dict(pages[names[0]].state_dict())
     tokens_of = (PixelSource if arm.unfrozen else Source)(model, names, cache)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(model, plan.rate, arm.unfrozen), weight_decay=0.01
-    )
+    groups = parameter_groups(model, plan.rate, arm.unfrozen)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     trained = [p for group in groups for p in group["params"]]
     schedule = make_schedule(optimizer, plan.steps)
     started, curve, losses, generator = time.process_time(), [], [], torch.Generator()
