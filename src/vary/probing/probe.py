@@ -102,16 +102,10 @@ def run_probe(
     lesson = _lesson(lines, pictures.left_out)
     keys = {source.name: vocabulary_key(source) for source in sources}
     (out / "readers").mkdir(exist_ok=True)
-    readings = {
-        name: read_lines(
-            view,
-            lesson,
-            limits,
-            out / "readers" / _reader_key(name, keys, pictures.keys, lesson, limits),
-            _named(watch, f"reader: {name}"),
-        )
-        for name, view in _views(features, lines).items()
-    }
+    readings: dict[str, Reading] = {}
+    for name, view in _views(features, lines).items():
+        place = out / "readers" / _reader_key(name, keys, pictures.keys, lesson, limits)
+        readings[name] = read_lines(view, lesson, limits, place, _named(watch, f"reader: {name}"))
     groups = tuple(groups_of(lines, readings, lesson.alphabet))
     learned, held = lesson.split.learned, lesson.split.held_out
     return Probe(
@@ -123,11 +117,17 @@ def run_probe(
         dict(pictures.left_out.most_common()),
         readings,
         groups,
-        tuple(
-            judge(group, name, name, patches_name(name) if PATCHES in features[name] else None)
-            for group in groups
-            for name in names
-        ),
+        _verdicts(groups, features),
+    )
+
+
+def _verdicts(
+    groups: Sequence[Group], features: dict[str, dict[str, Features]]
+) -> tuple[Verdict, ...]:
+    return tuple(
+        judge(group, name, name, patches_name(name) if PATCHES in found else None)
+        for group in groups
+        for name, found in features.items()
     )
 
 
