@@ -28,7 +28,7 @@ from vary.cli.main import app
 from vary.model.inspection import checkpoint_info
 from vary.model.layouts.importing import import_weights
 from vary.read.asking import Ask
-from vary.read.page_recognizer import PageReading
+from vary.read.page_recognizer import PageReading, PageRecognizer
 from vary.read.prompting import page_prompts
 from vary.read.reader import Reader
 from vary.read.recognizer import load_recognizer
@@ -93,10 +93,11 @@ class Got:
     processor: GotOcr2Processor
     folder: Path
     pages: list[Image.Image]
+    tokens: int
     known: dict[str, tuple[list[int], str]] = field(default_factory=dict)
 
     def inputs(self, pages: Any, **asked: Any) -> Any:
-        made = self.processor(pages, return_tensors="pt", num_image_tokens=TOKENS, **asked)
+        made = self.processor(pages, return_tensors="pt", num_image_tokens=self.tokens, **asked)
         return {name: made[name] for name in ("input_ids", "attention_mask", "pixel_values")}
 
     def writes(self, pages: Any, **asked: Any) -> tuple[list[int], str]:
@@ -127,43 +128,56 @@ def draw_page(width: int, height: int, seed: int) -> Image.Image:
     return page
 
 
-@pytest.fixture(scope="module")
-def got(tmp_path_factory) -> Got:
+def make_got(here: Path, vision: dict[str, Any], width: int, tokens: int) -> Got:
+    """Write transformers' model and processor into a folder, and ours beside."""
     tokenizer = make_tokenizer()
-    here = tmp_path_factory.mktemp("got")
+    heads = width // 64
     config = GotOcr2Config(
-        vision_config=VISION,
+        vision_config=vision,
         text_config={
-            "model_type": "qwen2", "vocab_size": len(tokenizer), "hidden_size": 64,
-            "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 1,
-            "num_key_value_heads": 1, "max_position_embeddings": 2048, "tie_word_embeddings": True,
-            "bos_token_id": None, "eos_token_id": None, "pad_token_id": None,
+            "model_type": "qwen2", "vocab_size": len(tokenizer), "hidden_size": width,
+            "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": heads,
+            "num_key_value_heads": heads, "max_position_embeddings": 8192,
+            "tie_word_embeddings": True, "bos_token_id": None, "eos_token_id": None,
+            "pad_token_id": None,
         },
         image_token_index=tokenizer.convert_tokens_to_ids("<imgpad>"),
-        image_seq_length=TOKENS,
+        image_seq_length=tokens,
     )  # fmt: skip
     model = GotOcr2ForConditionalGeneration(config).eval()
     randomise(model)
     with torch.no_grad():  # so that some answers come to an end, and others do not
         model.get_output_embeddings().weight[tokenizer.convert_tokens_to_ids(END)] *= 1.6
-    images = GotOcr2ImageProcessorPil(size={"height": SIDE, "width": SIDE})
-    model.save_pretrained(here / "theirs")
-    tokenizer.save_pretrained(here / "theirs")
-    images.save_pretrained(here / "theirs")
+    side = config.vision_config.image_size
+    images = GotOcr2ImageProcessorPil(size={"height": side, "width": side})
+    for part in (model, tokenizer, images):
+        part.save_pretrained(here / "theirs")
     import_weights(here / "theirs", here / "ours")
     settings = here / "ours" / "generation_config.json"
     written = json.loads(settings.read_text(encoding="utf-8"))
     settings.write_text(json.dumps({**written, "max_new_tokens": NEW_TOKENS}), encoding="utf-8")
     pages = [draw_page(*size) for size in ((200, 150, 1), (130, 220, 2), (300, 90, 3))]
-    for number, page in enumerate(pages):
+    return Got(model, GotOcr2Processor(images, tokenizer), here / "ours", pages, tokens)
+
+
+@pytest.fixture(scope="module")
+def got(tmp_path_factory) -> Got:
+    here = tmp_path_factory.mktemp("got")
+    made = make_got(here, VISION, 64, TOKENS)
+    for number, page in enumerate(made.pages):
         page.copy().save(here / f"{number}.png")
-    pages[0].save(here / "all.tif", save_all=True, append_images=pages[1:])
-    return Got(model, GotOcr2Processor(images, tokenizer), here / "ours", pages)
+    first, *others = made.pages
+    first.save(here / "all.tif", save_all=True, append_images=others)
+    return made
 
 
 @pytest.fixture(scope="module")
 def recognizer(got):
-    """Ours, in float32, as transformers' model is."""
+    return load_exact(got)
+
+
+def load_exact(got) -> PageRecognizer:
+    """Return our model in float32, as transformers' is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vary.read.recognizer.pick_dtype", lambda _: torch.float32)
         return load_recognizer(got.folder, "cpu")
@@ -256,6 +270,14 @@ def test_a_page_is_read_as_transformers_reads_it(got, recognizer, kind):
 def test_pages_are_read_together_as_transformers_reads_them(got, recognizer, kind):
     for number in (2, 3):
         check(got, recognizer, got.pages[:number], kind)
+
+
+@pytest.mark.slow
+def test_a_page_is_read_alike_at_the_size_of_the_release(tmp_path):
+    """The whole encoder, 1024 px and 256 tokens a picture, a language model as wide as GOT's."""
+    got = make_got(tmp_path, {}, 1024, 256)
+    assert got.model.config.vision_config.image_size == 1024
+    check(got, load_exact(got), [draw_page(1240, 700, 4)], KINDS["box with format"])
 
 
 def test_what_is_asked_is_told_apart(got):
