@@ -313,7 +313,8 @@ def judged(strips, tokens, patches, blind=0.0, ceiling=1.0, characters=None):
         (0.86, 1.0, "LoRA", "sees nearly all"),
         (0.6, 0.6, "second phase", "sees them in part"),
         (0.1, 0.2, "first phase", "cannot see them"),
-        (0.1, 1.0, "second phase", "its tokens do not hand them on"),
+        (0.1, 1.0, "second phase", "v sees them, but its tokens do not hand them on"),
+        (0.1, 0.6, "second phase", "v sees them in part, but its tokens do not hand them on"),
         (0.6, 0.9, "second phase", "with the merging convolutions trained too"),
     ],
 )

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from vary.eval.statistics import NUM_RESAMPLES, Estimate
 from vary.probing.pages import Outcome, Sheet
 from vary.probing.plots import Mark, interval_plot
-from vary.probing.probe import FEWEST_OCCURRENCES, Probe
+from vary.probing.probe import FEWEST_OCCURRENCES, Probe, patches_name
 from vary.probing.scripts import DIGITS, SIGNS
 from vary.probing.verdicts import (
     FEWEST_CHARACTERS,
@@ -116,7 +116,9 @@ def _differences(groups: Sequence[Group]) -> list[Sheet]:
     rows = []
     for group in groups:
         for (first, second), found in group.differences.items():
-            if found.value is None or found.low is None or found.high is None:
+            # What a ViTDet's own merging costs stands in the tables above.
+            is_own = any(name.endswith(patches_name("")) for name in (first, second))
+            if is_own or found.value is None or found.low is None or found.high is None:
                 continue
             value = f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
             rows.append((group.name, f"{first} less {second}", value.replace("-", "\u2212")))

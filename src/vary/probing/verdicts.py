@@ -238,11 +238,13 @@ def judge(group: Group, vocabulary: str, tokens: str, patches: str | None) -> Ve
     is_sure = ends == {advice}
     words = f"{vocabulary} {_SEES[advice]}: {_figures(share)} of what can be read. {_TODO[advice]}"
     before = group.seen(patches).share if patches else None
-    hidden = before is not None and advice_for(before.value) in ("prompt", "LoRA")
-    if before is not None and hidden and advice in ("second phase", "first phase"):
+    seen_before = advice_for(before.value) if before else "unknown"
+    order: tuple[Advice, ...] = ("first phase", "second phase", "LoRA", "prompt")
+    if before and advice in order[:2] and seen_before in order[order.index(advice) + 1 :]:
         advice = "second phase"
+        sees = _SEES[seen_before]
         words = (
-            f"{vocabulary} sees them, but its tokens do not hand them on: {_figures(before)} "
+            f"{vocabulary} {sees}, but its tokens do not hand them on: {_figures(before)} "
             f"before its merging convolutions, {_figures(share)} behind. Second phase, with the "
             "merging convolutions trained too"
         )
