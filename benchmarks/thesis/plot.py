@@ -1,10 +1,10 @@
 """Tables and pictures of what run.py has left.
 
-    python benchmarks/thesis/plot.py DIR [--out docs/images]
+    python benchmarks/thesis/plot.py DIR [--out docs/images] [--fill docs/thesis.md]
 
 Tables go to the standard output as Markdown: means over the seeds, with the half width of a 95 %
 t-interval where there are two seeds or more. Pictures are thesis-final.png and thesis-curves.png,
-and thesis-pictures.png shows what the arms saw.
+and thesis-pictures.jpg shows what the arms saw.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def table(results: dict[str, list[dict[str, Any]]], names: dict[str, str]) -> st
 def differences(results: dict[str, list[dict[str, Any]]], names: dict[str, str]) -> str:
     """Return a Markdown table of differences to the general vocabulary alone, seed by seed."""
     base = {run["seed"]: run["final"] for run in results["general"]}
-    lines = [f"| arm | {' | '.join(names.values())} |", f"|---|{'---|' * len(names)}"]
+    lines = [f"| to general alone | {' | '.join(names.values())} |", f"|---|{'---|' * len(names)}"]
     for arm, runs in results.items():
         pairs = [(run["final"], base[run["seed"]]) for run in runs if run["seed"] in base]
         if arm == "general" or not pairs:
@@ -198,7 +198,18 @@ def draw_pictures(path: Path) -> None:
             upper.set_title("".join(words) if half == 0 else " ".join(words), fontsize=7)
     for axis in axes.flat:
         axis.set_axis_off()
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=90, pil_kwargs={"quality": 80})
+
+
+def fill(document: Path, tables: list[str]) -> None:
+    """Put tables into a document, each where one with the same first line stands."""
+    text = document.read_text(encoding="utf-8")
+    for made in tables:
+        head, _, _ = made.partition("\n")
+        before, found, rest = text.partition(head + "\n")
+        if found:
+            text = before + made + "\n" + rest[rest.index("\n\n") + 1 :]
+    document.write_text(text, encoding="utf-8")
 
 
 def main() -> None:
@@ -208,21 +219,26 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, help="for the pictures")
+    parser.add_argument("--fill", type=Path, help="a document whose tables are made anew")
     given = parser.parse_args()
     results = load(given.folder)
-    print(table(results, _METRICS), "\n")
-    print(differences(results, _METRICS), "\n")
-    print(table(results, {f"facts_{name}": name for name in _FACTS}), "\n")
-    print(table(results, {"invented": "letters written for a scene"}), "\n")
-    print(negatives(given.folder), "\n")
-    print(costs(results), "\n")
+    tables = [
+        table(results, _METRICS),
+        differences(results, _METRICS),
+        table(results, {f"facts_{name}": name for name in _FACTS}),
+        negatives(given.folder),
+        costs(results),
+    ]
+    print("\n\n".join([*tables, table(results, {"invented": "letters written for a scene"})]))
     print(guess(250))
     for run in results.get("general-unfrozen", []):
         print("own head, seed", run["seed"], json.dumps(run["own_head"]))
+    if given.fill:
+        fill(given.fill, tables)
     if given.out:
         draw_final(results, given.out / "thesis-final.png")
         draw_curves(results, given.out / "thesis-curves.png")
-        draw_pictures(given.out / "thesis-pictures.png")
+        draw_pictures(given.out / "thesis-pictures.jpg")
 
 
 if __name__ == "__main__":
