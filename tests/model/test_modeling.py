@@ -398,6 +398,6 @@ def test_names_of_pixels():
 def test_python_of_the_document_runs():
     text = (Path(__file__).parents[2] / "docs" / "model.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         exec(compile(block, "model.md", "exec"), {"__name__": "shown"})
