@@ -345,3 +345,12 @@ def test_precision(monkeypatch):
     assert pick_dtype(torch.device("cpu")) == torch.float32
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     assert pick_dtype(torch.device("cuda")) == torch.bfloat16
+
+
+def test_a_language_model_that_knows_no_drafts_is_refused(make, monkeypatch):
+    """As one of a bare language model is, into which vocabularies were merged."""
+    recognizer = make()
+    monkeypatch.setattr("vary.read.recognizer.DRAFT_START", "<no token of this tokenizer>")
+    with pytest.raises(VaryError, match="never shown drafts"):
+        StripRecognizer(recognizer.model, recognizer.processor, "lm")
+    StripRecognizer(recognizer.model, recognizer.processor, "ctc")

@@ -21,6 +21,7 @@ from vary.model.images import stack_pixels
 from vary.model.inspection import checkpoint_info
 from vary.model.limits import max_answer_tokens
 from vary.model.modeling import EncodedImages, pixel_names, size_names
+from vary.model.tokenizer import DRAFT_START
 from vary.read.calibration import Calibration, load_calibration
 from vary.read.kinds import picture_kind
 from vary.read.loops import cut_loop
@@ -113,7 +114,8 @@ class StripRecognizer:
         strip_size: height of the strips and width of the widest, in pixels.
 
     Raises:
-        VaryError: the model has no CTC head or does not read strips.
+        VaryError: the model has no CTC head, does not read strips, or its language model shall
+            write and knows no drafts.
     """
 
     def __init__(
@@ -133,6 +135,12 @@ class StripRecognizer:
         self.model = model
         self.processor = processor
         self.decoder = decoder or model.config.strip_decoder
+        if self.decoder == "lm" and DRAFT_START not in processor.tokenizer.get_vocab():
+            raise VaryError(
+                "this checkpoint's language model was never shown drafts, against which lines are "
+                "held in reading: write with model.generate (docs/scaling-up.md), or read by the "
+                "first vocabulary's CTC head alone (strip_decoder ctc in config.json)"
+            )
         self.calibration = calibration or Calibration()
         self.alphabet: str = alphabet
         self.tasks = tuple(model.config.tasks)
