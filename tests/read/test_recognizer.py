@@ -349,8 +349,8 @@ def test_precision(monkeypatch):
 
 def test_a_language_model_that_knows_no_drafts_is_refused(make, monkeypatch):
     """As one of a bare language model is, into which vocabularies were merged."""
-    recognizer = make()
+    model, processor = make()
     monkeypatch.setattr("vary.read.recognizer.DRAFT_START", "<no token of this tokenizer>")
     with pytest.raises(VaryError, match="never shown drafts"):
-        StripRecognizer(recognizer.model, recognizer.processor, "lm")
-    StripRecognizer(recognizer.model, recognizer.processor, "ctc")
+        StripRecognizer(model, processor, "lm")
+    StripRecognizer(model, processor, "ctc")
