@@ -11,17 +11,19 @@ import yaml
 from PIL import Image
 from transformers import AutoModelForCausalLM
 
+from vary.checkpoints import find_checkpoint
 from vary.data.questions import QUESTIONS
 from vary.data.schema import EncodedImage, Message, Sample, write_samples
 from vary.data.shard_rows import ShardRows
 from vary.errors import VaryError
+from vary.model import VaryProcessor
 from vary.model.building import add_image_tokens, build_vary
 from vary.model.configuration import config_from_dict
 from vary.model.tokenizer import train_tokenizer
 from vary.strict import build_value
 from vary.train.batches import Room, StageBatches, collate
 from vary.train.build import build
-from vary.train.conversations import turns_of
+from vary.train.conversations import ask, asked, turns_of
 from vary.train.measure import Measure
 from vary.train.objective import ReadingObjective
 from vary.train.recipe import Recipe, recipe_to_dict
@@ -293,3 +295,10 @@ def test_devices_in_shares_learn_what_one_does(
     assert max(runs.farthest(tmp_path / "two", tmp_path / "one")) < 1e-4
     measured = [runs.entries(tmp_path / name, "text_loss")[-1] for name in ("one", "two")]
     assert measured[1]["text_loss"] == pytest.approx(measured[0]["text_loss"], abs=1e-4)
+
+
+def test_pictures_are_kept_under_a_form_without_a_frame():
+    """Vary-tiny-600k's has neither `<img>` nor `</img>` to count."""
+    processor = VaryProcessor.from_pretrained(find_checkpoint("nano"), prompt_form="600k")
+    told = asked(ask("OCR: ", "a harbour"), [3], processor, 100)
+    assert (told.num_images, told.answer) == (1, "a harbour")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from typing import Literal
 
 from jinja2 import TemplateError
@@ -30,7 +31,8 @@ _VICUNA_SYSTEM = (
     "helpful, detailed, and polite answers to the user's questions."
 )
 _IMAGE_AND_SPACE = re.compile(re.escape(PLACEHOLDER) + r"[ \n]?")
-_ROLES = ("system", "user", "assistant")
+NOT_LEARNED = -100
+"""A label that no loss is taken of."""
 # Private characters that no page holds; a template is filled with them in the place of the turns.
 _MARK_START, _MARK_END = "\ue0f0", "\ue0f1"
 _MARK = re.compile(f"{_MARK_START}(\\d+){_MARK_END}")
@@ -90,9 +92,13 @@ class Conversation:
         return place
 
     def labels(self) -> list[int]:
-        """Return the tokens where they are learned, -100 elsewhere."""
+        """Return the tokens where they are learned, `NOT_LEARNED` elsewhere."""
         pairs = zip(self.tokens, self.is_answer, strict=True)
-        return [token if is_answer else -100 for token, is_answer in pairs]
+        return [token if is_answer else NOT_LEARNED for token, is_answer in pairs]
+
+    def learned(self) -> list[int]:
+        """Return the tokens that are learned alone."""
+        return list(compress(self.tokens, self.is_answer))
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,9 @@ class ChatForm:
         Raises:
             VaryError: special tokens, the chat template or offsets are missing.
         """
-        missing = [token for token in self.tokens if token not in tokenizer.get_vocab()]
+        # One by one: the whole vocabulary is a large dictionary, made anew for each conversation.
+        unknown = (None, tokenizer.unk_token_id)
+        missing = [t for t in self.tokens if tokenizer.convert_tokens_to_ids(t) in unknown]
         if missing:
             raise VaryError(
                 f"prompt form {self.name} needs the tokens {', '.join(missing)}, which the "

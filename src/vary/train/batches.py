@@ -23,8 +23,6 @@ from vary.train.mixture import Mixture, StepPlan
 from vary.train.recipe import StageRecipe
 from vary.train.sources import Example, Picture
 
-# A label that no loss is taken of.
-NOT_LEARNED = -100
 # A source that gives nothing so many times in a row, and gave nothing before, gives nothing.
 _MAX_REJECTS = 100
 
@@ -179,10 +177,7 @@ def _collate_conversations(
         kept[number] = told
         for column, images in zip(arrays, made, strict=True):
             column.extend(images[: told.num_images])
-    answers = [
-        [label for label in one.conversation.labels() if label != NOT_LEARNED]
-        for one in kept.values()
-    ]
+    answers = [one.conversation.learned() for one in kept.values()]
     return {
         **_stacked(arrays),
         "texts": [one.answer for one in kept.values()],

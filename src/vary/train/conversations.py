@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from vary.data.questions import question_for, questions_of
 from vary.data.schema import Sample
 from vary.errors import VaryError
 from vary.model.chat import PLACEHOLDER, Conversation
 from vary.model.processing import VaryProcessor
-from vary.model.tokenizer import IMAGE_END
+from vary.model.tokenizer import IMAGE
 
 Turns = tuple[Mapping[str, str], ...]
 
@@ -36,7 +37,7 @@ class Asked:
 def turns_of(sample: Sample) -> Turns:
     """Return a sample's conversation, or the paper's question about its picture and its text.
 
-    None where the paper has no question for what the sample is.
+    Empty where the paper has no question for what the sample is.
     """
     if sample.messages:
         return tuple({"role": part.role, "content": part.content} for part in sample.messages)
@@ -70,6 +71,8 @@ def asked(turns: Turns, counts: list[int], processor: VaryProcessor, limit: int)
     kept = whole.fitted(limit)
     if not kept.tokens:
         return f"longer than the model's positions: {len(whole.tokens)} tokens, {limit} fit"
-    end = processor.tokenizer.convert_tokens_to_ids(IMAGE_END)
+    # By their tokens, which every form writes; what is cut off ends before an image or behind it.
+    left = kept.tokens.count(processor.tokenizer.convert_tokens_to_ids(IMAGE))
+    num_images = sum(reached <= left for reached in accumulate(counts))
     answer = processor.decode_answers([list(kept.tokens[kept.last_answer :])])[0]
-    return Asked(kept, kept.tokens.count(end), answer)
+    return Asked(kept, num_images, answer)

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from vary.data.engines.base import sample_rng
 from vary.data.text_lines import TextLine
 from vary.errors import VaryError
+from vary.model.chat import NOT_LEARNED
 from vary.model.modeling import EncodedImages, VaryForConditionalGeneration, pad_ctc
 from vary.model.processing import VaryProcessor
-from vary.train.batches import NOT_LEARNED, Batch
+from vary.train.batches import Batch
 from vary.train.ctc_loss import ctc_loss_sum
 from vary.train.drafts import spoil
 from vary.train.freezing import freeze, frozen_patterns, is_fixed
