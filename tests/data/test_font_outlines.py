@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from vary.data.engines.page.glyphs import Advances
 from vary.data.font_outlines import Outlines, read_outlines
 from vary.data.font_tables import font_tables
 from vary.data.fonts import FontLibrary
@@ -12,21 +11,16 @@ from vary.data.fonts import FontLibrary
 CHARACTERS = "".join(map(chr, range(0x20, 0x250))) + "\u2013\u2026\u4e00\uffff\U0001f600"
 
 
-def outlines(advances=()) -> Outlines:
+def outlines() -> Outlines:
     """Of A-C (glyphs 1-3, the second blank) and of Z, which is drawn as a missing glyph is."""
     columns = ([65, 90], [67, 90], [1, 4], [40, 80, 3, 90, 40])
-    numbers = (np.array(column, np.int32) for column in columns)
-    return Outlines(*numbers, np.array(advances, np.uint16))
+    return Outlines(*(np.array(column, np.int32) for column in columns))
 
 
 def test_only_outlines_of_their_own_count():
-    assert outlines().surely_has("ABCZ@D").tolist() == [True, False, True, False, False, False]
-
-
-def test_characters_of_one_advance_share_a_number():
-    told = outlines([500, 700, 600])
-    assert [told.advance_units(c) for c in "ABC@"] == [700, 600, 600, None]
-    assert outlines().advance_units("A") is None
+    expected = [True, False, True, False, False, False]
+    assert outlines().surely_has("ABCZ@D") == expected
+    assert [outlines().surely_has(character) for character in "ABCZ@D"] == [[e] for e in expected]
 
 
 def test_what_is_told_is_drawn(font_folder):
@@ -47,14 +41,6 @@ def test_libraries_know_the_same_with_and_without_the_files_word(font_folder):
     known = {c for c in CHARACTERS if apart.has(face, c)}
     assert together.has(face, "a")
     assert together.missing(face, CHARACTERS) == set(CHARACTERS) - known
-
-
-@pytest.mark.parametrize("size", [17.3, 40])
-def test_advances_are_the_fonts(font_folder, size):
-    (face,) = FontLibrary.discover([font_folder]).faces
-    font = ImageFont.truetype(str(face.path), size, layout_engine=ImageFont.Layout.BASIC)
-    advances = Advances(font)
-    assert all(advances.of(c) == font.getlength(c) for c in CHARACTERS)
 
 
 def test_damaged_files_tell_nothing(tmp_path):

@@ -4,7 +4,8 @@ import pytest
 from PIL import ImageFont
 
 from vary.data.font_tables import UNKNOWN, font_tables
-from vary.data.fonts import FontFace, FontLibrary, pixels
+from vary.data.fonts import FontFace, FontLibrary
+from vary.data.image_memory import pixels
 
 
 def font_with_map(tmp_path, *maps, tables=()):

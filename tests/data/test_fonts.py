@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ from vary.data.fonts import (
     FontFace,
     FontLibrary,
     _has_latin_letters,
-    pixels,
     system_font_folders,
 )
+from vary.data.scaled_faces import Glyph, OpenFace
 from vary.errors import InputError, VaryError
 
 
@@ -187,15 +188,23 @@ def test_open_files_of_many_bytes_are_closed_again(library, monkeypatch):
     assert library.load(face, 10) is not fonts[0]
 
 
-@pytest.mark.parametrize("size_px", [5, 40, 900])
-def test_pixels_are_those_of_the_mask_and_stay(library, size_px):
-    font = library.load(library.faces[0], size_px)
-    masks = [font.getmask(text) for text in ("W", "i")]
-    found = [pixels(mask) for mask in masks]
-    for mask, coverage in zip(masks, found, strict=True):
-        assert coverage.shape == mask.size[::-1]
-        assert coverage.tobytes() == bytes(mask)
-        assert coverage.any()
+def test_faces_are_opened_once_for_all_sizes(library, monkeypatch):
+    (face,) = library.faces
+    opened = []
+    monkeypatch.setattr(
+        "vary.data.fonts.OpenFace", lambda *key: opened.append(key) or OpenFace(*key)
+    )
+    wide, narrow = library.scaled(face, 31), library.scaled(face, 12)
+    assert wide.glyph("m").advance > narrow.glyph("m").advance
+    assert opened == [(face.path, face.index)]
+    assert pickle.loads(pickle.dumps(library)).scaled(face, 31).glyph("m")[0] == wide.glyph("m")[0]
+
+
+def test_so_many_faces_stay_open(two_faces, monkeypatch):
+    monkeypatch.setattr("vary.data.fonts._MOST_OPEN", 1)
+    drawn = [two_faces.scaled(face, 20) for face in two_faces.faces]
+    assert len(two_faces._open) == 1
+    assert drawn[0].glyph("g")[0] == drawn[1].glyph("g")[0]
 
 
 def test_what_the_nearest_font_lacks_is_told(library):
@@ -209,10 +218,9 @@ class LyingFont:
     def __init__(self, boxes):
         self.boxes = boxes
 
-    def getbbox(self, text, anchor):
-        assert anchor == "ls"
-        top, bottom = self.boxes.get(text, (-12, 0))
-        return 0, top, 10, bottom
+    def mask(self, character):
+        top, bottom = self.boxes.get(character, (-12, 0))
+        return Glyph(10, (np.ones((bottom - top, 10), np.uint8), 0, top))
 
 
 @pytest.mark.parametrize(
@@ -237,4 +245,4 @@ def test_a_font_of_symbols_has_no_latin_letters(font_folder, monkeypatch):
 
 def test_a_font_of_letters_has_them(library):
     face = library.faces[0]
-    assert _has_latin_letters(library.load(face, 24), font_tables(face.path, face.index))
+    assert _has_latin_letters(library.scaled(face, 24), font_tables(face.path, face.index))

@@ -3,11 +3,12 @@
 Told from the character map that FreeType takes and from how long each glyph's outline is. What this
 does not tell for certain has to be drawn.
 
-Source: the OpenType specification, `cmap` formats 4 and 12, `loca`, `head`, `hhea`, `hmtx`; Adobe
+Source: the OpenType specification, `cmap` formats 4 and 12, `loca`, `head`; Adobe
 Technical Note 5176 (CFF), sections 5 and 9.
 """
 
 import struct
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -15,6 +16,8 @@ import numpy as np
 
 # Shorter outlines may be blank: of TrueType a head, of CFF a width and its end.
 _FEWEST_BYTES = 16
+# So many characters are sooner looked up one by one.
+_FEW = 4
 _LONG_MAPS = {(3, 10), (0, 4), (0, 6)}
 _UNICODE_PLATFORM = 0
 _CHAR_STRINGS = 17
@@ -31,28 +34,30 @@ class Outlines:
         starts, ends: first and last character of ranges, in order, (num_ranges,) int32.
         glyphs: of the first of each range, (num_ranges,) int32; the others follow it.
         lengths: bytes of each glyph's outline, (num_glyphs,) int32.
-        advances: of each glyph in units of the face, (num,) uint16; the others have the last one's.
-            Empty where glyphs of one advance may be set apart by their hints, as in TrueType.
     """
 
     starts: np.ndarray
     ends: np.ndarray
     glyphs: np.ndarray
     lengths: np.ndarray
-    advances: np.ndarray
 
-    def surely_has(self, characters: str) -> np.ndarray:
+    def surely_has(self, characters: str) -> list[bool]:
         """Return for each character whether it has an outline, and not that for missing glyphs."""
+        if len(characters) <= _FEW:
+            return [self._surely_has_one(ord(character)) for character in characters]
         glyphs = self._glyphs_of(characters)
         lengths = self.lengths[glyphs]
-        return (glyphs > 0) & (lengths >= _FEWEST_BYTES) & (lengths != self.lengths[0])
+        has = (glyphs > 0) & (lengths >= _FEWEST_BYTES) & (lengths != self.lengths[0])
+        return has.tolist()
 
-    def advance_units(self, character: str) -> int | None:
-        """Return a number that all characters of one advance share; None where none is known."""
-        if not len(self.advances):
-            return None
-        glyph = int(self._glyphs_of(character)[0])
-        return int(self.advances[min(glyph, len(self.advances) - 1)]) if glyph else None
+    def _surely_has_one(self, code: int) -> bool:
+        at = bisect_right(self.starts, code) - 1
+        if at < 0 or code > self.ends[at]:
+            return False
+        glyph = int(self.glyphs[at]) + code - int(self.starts[at])
+        if not 0 < glyph < len(self.lengths):
+            return False
+        return bool(self.lengths[glyph] >= _FEWEST_BYTES and self.lengths[glyph] != self.lengths[0])
 
     def _glyphs_of(self, characters: str) -> np.ndarray:
         """Return the number of each character's glyph; 0 is that for missing ones."""
@@ -75,13 +80,13 @@ def read_outlines(file: BinaryIO, tables: Tables, cmap: bytes) -> Outlines | Non
         ValueError, struct.error: the file is damaged.
     """
     ranges = _glyph_ranges(cmap)
-    lengths, advances = _truetype_lengths(file, tables), np.zeros(0, np.uint16)
+    lengths = _truetype_lengths(file, tables)
     if lengths is None:
-        lengths, advances = _cff_lengths(file, tables), _advances(file, tables)
+        lengths = _cff_lengths(file, tables)
     if ranges is None or lengths is None or not (len(lengths) and len(ranges[0])):
         return None
     starts, ends, glyphs, lengths = (part.astype(np.int32) for part in (*ranges, lengths))
-    return Outlines(starts, ends, glyphs, lengths, advances)
+    return Outlines(starts, ends, glyphs, lengths)
 
 
 def _glyph_ranges(cmap: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
@@ -177,16 +182,6 @@ def _cff_lengths(file: BinaryIO, tables: Tables) -> np.ndarray | None:
     if where is None:
         return None
     return np.diff(_index_offsets(file, start + where))
-
-
-def _advances(file: BinaryIO, tables: Tables) -> np.ndarray:
-    """Return the advances of a face's first glyphs, (num,) uint16; empty where there are none."""
-    if not {b"hhea", b"hmtx"} <= tables.keys():
-        return np.zeros(0, np.uint16)
-    file.seek(tables[b"hhea"][0] + 34)
-    (count,) = struct.unpack(">H", file.read(2))
-    file.seek(tables[b"hmtx"][0])
-    return np.frombuffer(file.read(4 * count), ">u2")[::2].astype(np.uint16)
 
 
 def _index_offsets(file: BinaryIO, place: int) -> np.ndarray:

@@ -54,11 +54,7 @@ class FontTables:
         """Return those of some characters that the face surely has a glyph for, not a blank one."""
         if self.outlines is None or not characters:
             return set()
-        return {*compress(characters, self.outlines.surely_has(characters).tolist())}
-
-    def advance_units(self, character: str) -> int | None:
-        """Return a number that all characters of one advance share; None where none is known."""
-        return None if self.outlines is None else self.outlines.advance_units(character)
+        return {*compress(characters, self.outlines.surely_has(characters))}
 
 
 UNKNOWN = FontTables(None, None, has_kern=True)

@@ -3,19 +3,20 @@
 import hashlib
 import os
 import sys
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFont
+from PIL import ImageFont
 
 from vary.data.engines.base import Reject
 from vary.data.font_tables import FontTables, font_tables
+from vary.data.scaled_faces import OpenFace, ScaledFace, load_font
 from vary.errors import InputError, VaryError
 
 _SUFFIXES = {".ttf", ".otf", ".ttc", ".otc"}
@@ -27,7 +28,6 @@ _MISSING = "\U0010ffff"
 # Faces that are kept open: so many, and with files of so many bytes together. Each maps its file
 # anew, so that open faces of large collections look like gigabytes of memory.
 _MOST_OPEN, _MOST_OPEN_BYTES = 512, 192 << 20
-_WINDOW_PX = 512
 # Letters whose accents stand above them, and how high at least, of `_PROBE_PX`.
 _ACCENTED = (("ö", "o"), ("ñ", "n"), ("ä", "a"), ("å", "a"), ("û", "u"))
 _ACCENT_PX = 3
@@ -61,14 +61,14 @@ class _Coverage:
     Attributes:
         tables: what its file says.
         has, lacks: the characters that were asked for.
-        absent: size and pixels of what it draws for a missing glyph, once that is known.
+        absent: shape and pixels of what it draws for a missing glyph, once that is known.
         is_latin: Latin letters are drawn as such, once that is known.
     """
 
     tables: FontTables
     has: set[str] = field(default_factory=set)
     lacks: set[str] = field(default_factory=set)
-    absent: tuple[tuple[int, int], bytes] | None = None
+    absent: tuple[tuple[int, ...], bytes] | None = None
     is_latin: bool | None = None
 
 
@@ -113,6 +113,11 @@ class FontLibrary:
         self._known: dict[FontFace, _Coverage] = {}
         self._loaded: OrderedDict[tuple[FontFace, float], ImageFont.FreeTypeFont] = OrderedDict()
         self._open_bytes = 0
+        self._open: OrderedDict[tuple[Path, int], OpenFace] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without open faces."""
+        return {**vars(self), "_open": OrderedDict()}
 
     @classmethod
     def discover(
@@ -176,7 +181,8 @@ class FontLibrary:
             if not (character.isspace() or known.tables.may_have(character)):
                 known.lacks.add(character)
                 return False
-        if not self._learn(known, face, asked.pop()):
+        # The first one that a face draws shows that it does; the rest may be told by its file.
+        if known.absent is None and not self._learn(known, face, asked.pop()):
             return False
         self._learn_told(known, asked)
         return all(self._learn(known, face, character) for character in asked)
@@ -214,15 +220,28 @@ class FontLibrary:
         """Return the characters of a text that the face with most of them lacks."""
         return self.missing(self._closest(frozenset(text)), text)
 
+    def scaled(self, face: FontFace, size_px: float) -> ScaledFace:
+        """Return a face at a size, to draw glyphs with.
+
+        Raises:
+            OSError: the file cannot be read, or the face has no such size.
+        """
+        key = (face.path, face.index)
+        opened = self._open.get(key)
+        if opened is None:
+            opened = self._open[key] = OpenFace(*key)
+        self._open.move_to_end(key)
+        while len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)
+        return opened.scaled(size_px)
+
     def load(self, face: FontFace, size_px: float) -> ImageFont.FreeTypeFont:
-        """Return a face at a size, from a small cache."""
+        """Return a face at a size as Pillow has it, from a small cache."""
         key = (face, size_px)
         if key in self._loaded:
             self._loaded.move_to_end(key)
             return self._loaded[key]
-        font = ImageFont.truetype(
-            str(face.path), size_px, index=face.index, layout_engine=ImageFont.Layout.BASIC
-        )
+        font = load_font(face.path, face.index, size_px)
         self._loaded[key] = font
         self._open_bytes += _file_bytes(face.path)
         while len(self._loaded) > 1 and (
@@ -294,24 +313,21 @@ class FontLibrary:
             # A face that has drawn something draws what its file tells of, too.
             if known.absent is not None and known.tables.surely_has(character):
                 return True
-            font = self.load(face, _PROBE_PX)
-            drawn = font.getmask(character)
+            scaled = self.scaled(face, _PROBE_PX)
+            drawn = _pixels(scaled, character)
             if known.absent is None:
-                mask = font.getmask(_MISSING)
-                known.absent = mask.size, pixels(mask).tobytes()
+                known.absent = _pixels(scaled, _MISSING)
         except OSError:
             return False
-        if drawn.getbbox() is None:
-            return False
-        return drawn.size != known.absent[0] or pixels(drawn).tobytes() != known.absent[1]
+        return drawn[1].strip(b"\0") != b"" and drawn != known.absent
 
     def _is_latin(self, known: _Coverage, face: FontFace) -> bool:
         if known.is_latin is None:
-            known.is_latin = _has_latin_letters(self.load(face, _PROBE_PX), known.tables)
+            known.is_latin = _has_latin_letters(self.scaled(face, _PROBE_PX), known.tables)
         return known.is_latin
 
 
-def _has_latin_letters(font: ImageFont.FreeTypeFont, tables: FontTables) -> bool:
+def _has_latin_letters(face: ScaledFace, tables: FontTables) -> bool:
     """Return false for fonts of symbols that draw Greek letters or ornaments in place of Latin.
 
     Their tables do not tell: they claim to have Latin letters, accented ones too. In all others
@@ -320,57 +336,21 @@ def _has_latin_letters(font: ImageFont.FreeTypeFont, tables: FontTables) -> bool
     pairs = [pair for pair in _ACCENTED if all(map(tables.may_have, pair))]
     alike = 0
     for accented, plain in pairs:
-        _, high, _, low = font.getbbox(accented, anchor="ls")
-        _, top, _, bottom = font.getbbox(plain, anchor="ls")
+        (high, low), (top, bottom) = (_reach(face, character) for character in (accented, plain))
         alike += abs(low - bottom) <= 1 and top - high >= _ACCENT_PX
     return not pairs or 2 * alike > len(pairs)
 
 
-class _Window(threading.local):
-    """An array that is an image too: pasting a mask is the quickest way to its pixels.
-
-    Attributes:
-        image: of the array's memory; None where Pillow has copied it instead.
-        array: (_WINDOW_PX, _WINDOW_PX) uint8.
-    """
-
-    def __init__(self) -> None:
-        size = _WINDOW_PX, _WINDOW_PX
-        self.array = np.zeros(size, np.uint8)
-        self.image = image_over(self.array) if images_share_memory() else None
+def _reach(face: ScaledFace, character: str) -> tuple[int, int]:
+    """Return the top and the bottom of a character and its baseline, px downwards from that."""
+    bitmap = face.mask(character).bitmap
+    return (0, 0) if bitmap is None else (bitmap[2], bitmap[2] + bitmap[0].shape[0])
 
 
-@lru_cache(maxsize=1)
-def images_share_memory() -> bool:
-    """Return whether what is pasted into `image_over` is in the array: Pillow may copy instead."""
-    array = np.zeros((1, 1), np.uint8)
-    image_over(array).im.paste(Image.new("L", (1, 1), 255).im, (0, 0, 1, 1))
-    return bool(array[0, 0] == 255)
-
-
-def image_over(array: np.ndarray) -> Image.Image:
-    """Return an image of an array's memory, (H, W) uint8: pasting is the quickest way there."""
-    height, width = array.shape
-    return Image.frombuffer("L", (width, height), array, "raw", "L", 0, 1)
-
-
-_window = _Window()
-
-
-def pixels(mask: "Image.core.ImagingCore") -> np.ndarray:
-    """Return a glyph's coverage as FreeType drew it, (H, W) uint8.
-
-    Much quicker than ``bytes(mask)``, which asks for one pixel after the other.
-    """
-    width, height = mask.size
-    if not (width and height):
-        return np.zeros((height, width), np.uint8)
-    if _window.image is not None and width <= _WINDOW_PX and height <= _WINDOW_PX:
-        _window.image.im.paste(mask, (0, 0, width, height))
-        return _window.array[:height, :width].copy()
-    image = Image.new("L", mask.size)
-    image.im.paste(mask, (0, 0, width, height))
-    return np.asarray(image)
+def _pixels(face: ScaledFace, character: str) -> tuple[tuple[int, ...], bytes]:
+    """Return the shape of what a face draws for a character, and its pixels."""
+    bitmap = face.mask(character).bitmap
+    return ((0, 0), b"") if bitmap is None else (bitmap[0].shape, bitmap[0].tobytes())
 
 
 @lru_cache(maxsize=4096)

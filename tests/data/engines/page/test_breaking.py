@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from vary.data.engines.page.breaking import (
@@ -9,25 +11,26 @@ from vary.data.engines.page.breaking import (
 )
 from vary.data.engines.page.typeset import TextStyle, Typesetter
 from vary.data.fonts import FontFace
+from vary.data.scaled_faces import Glyph
 
 
-class TypewriterFont:
+class Typewriter:
     """Each character is 40 units wide: 10 px on the page."""
 
-    path = "no-file.ttf"
-    index = 0
+    def glyph(self, character):
+        return Glyph(40, None)
 
-    def getlength(self, text):
-        return 40 * len(text)
+    def kern(self, pair):
+        return 0.0
 
 
 class TypewriterFonts:
-    def load(self, face, size_px):
-        return TypewriterFont()
+    def scaled(self, face, size_px):
+        return Typewriter()
 
 
 SETTER = Typesetter(TypewriterFonts())
-LOOK = TextStyle(FontFace("a.ttf", 0, "Typewriter", "Regular"), 20.0)
+LOOK = TextStyle(FontFace(Path("a.ttf"), 0, "Typewriter", "Regular"), 20.0)
 
 
 def broken(text, characters, *, justify=False, hyphenate=False, first=None):
@@ -124,7 +127,7 @@ def test_words_in_chinese_stay_whole():
 
 
 def test_runs_of_two_styles_keep_their_spaces():
-    italic = TextStyle(FontFace("b.ttf", 0, "Typewriter", "Italic"), 20.0)
+    italic = TextStyle(FontFace(Path("b.ttf"), 0, "Typewriter", "Italic"), 20.0)
     pieces = make_pieces([("say ", LOOK), ("it ", italic), ("again", LOOK)], SETTER)
     assert pieces_text(pieces) == "say it again"
     assert [piece.style is italic for piece in pieces] == [False, True, False]

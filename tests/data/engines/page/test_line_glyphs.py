@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from vary.data.engines.page.line_glyphs import FaceGlyphs, GlyphShelf, ink_canvas, reach_of
+from vary.data.engines.page.line_glyphs import (
+    LINES_BETWEEN_LOOKS,
+    FaceGlyphs,
+    GlyphShelf,
+    ink_canvas,
+    reach_of,
+)
 from vary.data.fonts import FontLibrary
 
 
@@ -15,7 +21,7 @@ def fonts(font_folder) -> FontLibrary:
 
 @pytest.fixture(scope="module")
 def glyphs(fonts) -> FaceGlyphs:
-    return FaceGlyphs(fonts.load(fonts.faces[0], 40))
+    return FaceGlyphs(fonts, fonts.faces[0], 40)
 
 
 @pytest.mark.parametrize("text", ["AVATAR To go", "fine, r.s", "x", ""])
@@ -73,7 +79,7 @@ def test_a_shelf_lets_go_and_gives_the_same_again(fonts):
     before = shelf.face(face, 40).place("again", 0.0)
     for size in range(20, 30):
         shelf.face(face, size).place("abc", 0.0)
-    for _ in range(64):
+    for _ in range(LINES_BETWEEN_LOOKS):
         shelf.tidy()
     assert len(shelf._faces) == 1
     after = shelf.face(face, 40).place("again", 0.0)

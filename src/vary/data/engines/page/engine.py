@@ -43,6 +43,7 @@ from vary.data.engines.page.style import (
 from vary.data.engines.page.target import Target, page_text
 from vary.data.engines.page.typeset import Typesetter
 from vary.data.fonts import FontLibrary
+from vary.data.image_memory import image_over
 from vary.data.schema import EncodedImage, Sample, Word
 from vary.errors import VaryError
 
@@ -343,7 +344,7 @@ class PageEngine:
         )
         names = (f"{face.family} {face.style}" for face in line.faces)
         meta = dict(zip(("font", "second_font"), names, strict=False))
-        return Drawn(Image.fromarray(line.strip), line.text, words, ", ".join(line.sources), meta)
+        return Drawn(image_over(line.strip), line.text, words, ", ".join(line.sources), meta)
 
     def _drawn(
         self, page: ComposedPage, setter: Typesetter, source: str, meta: dict[str, Any]

@@ -6,66 +6,50 @@ kerning add up, each glyph stands on a whole pixel, and ink over ink is blended.
 
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-from PIL import ImageFont
 
-from vary.data.font_tables import UNKNOWN, font_tables
-from vary.data.fonts import pixels
-
-# Coverage of a glyph or word, (H, W) uint8, and where its left and upper edge lie to the origin.
-Bitmap = tuple[np.ndarray, int, int]
+from vary.data.font_tables import font_tables
+from vary.data.fonts import FontFace
+from vary.data.scaled_faces import Bitmap, Glyph, ScaledFace
 
 
-class Advances:
-    """How far single characters advance: to measure it takes long, and hundreds have the same.
+class FontLoader(Protocol):
+    """The part of `FontLibrary` that drawing needs."""
 
-    Args:
-        font: the face, with basic layout.
-
-    Attributes:
-        tables: what the face's file says.
-    """
-
-    def __init__(self, font: ImageFont.FreeTypeFont) -> None:
-        self._font = font
-        path = font.path
-        self.tables = font_tables(Path(path), font.index) if isinstance(path, str) else UNKNOWN
-        self._by_units: dict[int, float] = {}
-
-    def of(self, character: str) -> float:
-        """Return what the font itself tells for a character, px."""
-        units = self.tables.advance_units(character)
-        if units is None:
-            return self._font.getlength(character)
-        if units not in self._by_units:
-            self._by_units[units] = self._font.getlength(character)
-        return self._by_units[units]
+    def scaled(self, face: FontFace, size_px: float) -> ScaledFace:
+        """Return a face at a size."""
+        ...
 
 
 class GlyphSet:
     """The glyphs of a face at one size, drawn as they are asked for.
 
     Args:
-        font: the face, with basic layout.
+        fonts: loads the face.
+        face: whose glyphs these are.
+        size_px: of its em.
     """
 
-    def __init__(self, font: ImageFont.FreeTypeFont) -> None:
-        self.font = font
-        self._advances: dict[str, float] = {}
-        self._kerns: dict[str, float] = {}
+    def __init__(self, fonts: FontLoader, face: FontFace, size_px: float) -> None:
+        self._scaled = fonts.scaled(face, size_px)
         # FreeType kerns by the table `kern` alone; most newer fonts have none.
-        self._measured = Advances(font)
-        self._is_kerned = self._measured.tables.has_kern
-        self._bitmaps: dict[str, Bitmap | None] = {}
+        self._is_kerned = font_tables(face.path, face.index).has_kern
+        self._glyphs: dict[str, Glyph] = {}
+        self._kerns: dict[str, float] = {}
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How far the face reaches above and below the baseline by its own word, px."""
+        return self._scaled.extent
 
     def advance(self, text: str) -> float:
         """Return how far a text advances, px: what the font itself tells for the whole text."""
         x = 0.0
         before = ""
         for character in text:
-            x += self._advance(character)
+            x += self._glyph(character).advance
             if before and self._is_kerned:
                 x += self._kern(before + character)
             before = character
@@ -77,9 +61,7 @@ class GlyphSet:
 
     def letter(self, character: str) -> Bitmap | None:
         """Return the coverage of one character; None where it is blank."""
-        if character not in self._bitmaps:
-            self._bitmaps[character] = self._draw(character)
-        return self._bitmaps[character]
+        return self._glyph(character).bitmap
 
     def _placed(self, text: str) -> list[Bitmap]:
         placed = []
@@ -88,34 +70,25 @@ class GlyphSet:
         for character in text:
             if before and self._is_kerned:
                 x += self._kern(before + character)
-            bitmap = self.letter(character)
+            advance, bitmap = self._glyph(character)
             if bitmap is not None:
                 placed.append((bitmap[0], bitmap[1] + math.floor(x + 0.5), bitmap[2]))
-            x += self._advance(character)
+            x += advance
             before = character
         return placed
 
-    def _advance(self, character: str) -> float:
-        known = self._advances.get(character)
+    def _glyph(self, character: str) -> Glyph:
+        known = self._glyphs.get(character)
         if known is None:
-            known = self._advances[character] = self._measured.of(character)
+            known = self._glyphs[character] = self._scaled.glyph(character)
         return known
 
     def _kern(self, pair: str) -> float:
         """Return how much farther apart than by their advances the two of a pair stand."""
         kern = self._kerns.get(pair)
         if kern is None:
-            apart = self._advance(pair[0]) + self._advance(pair[1])
-            kern = self._kerns[pair] = self.font.getlength(pair) - apart
+            kern = self._kerns[pair] = self._scaled.kern(pair)
         return kern
-
-    def _draw(self, character: str) -> Bitmap | None:
-        mask, (left, top) = self.font.getmask2(character, mode="L", anchor="ls")
-        box = mask.getbbox()
-        if box is None:
-            return None
-        x0, y0, x1, y1 = box
-        return pixels(mask)[y0:y1, x0:x1], left + x0, top + y0
 
 
 def merge(bitmaps: Sequence[Bitmap]) -> Bitmap | None:

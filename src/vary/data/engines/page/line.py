@@ -8,7 +8,7 @@ height as the cutting does it.
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -24,6 +24,7 @@ from vary.data.engines.page.line_glyphs import (
 from vary.data.engines.page.line_text import LineTexts
 from vary.data.engines.page.line_units import LineUnit, line_units, units_text
 from vary.data.fonts import FontFace, FontLibrary
+from vary.data.image_memory import image_over, pixels
 
 # More than twice the usual text of a page, and about as large as its largest.
 _DRAW_PX = 40
@@ -170,7 +171,8 @@ class LineRenderer:
         num_chars = int(fill * max_width_px / width)
         text, sources = self.texts.draw_with_sources(rng, max(1, num_chars))
         face = self._main_fonts.pick(rng, _drawn_by_main(text))
-        return replace(self.render(text, face, rng, max_width_px, share), sources=sources)
+        line = self.render(text, face, rng, max_width_px, share)
+        return LineImage(line.strip, line.text, line.words, line.faces, sources)
 
     def draw_whole(self, rng: np.random.Generator, max_width_px: int, tries: int = 1) -> LineImage:
         """Return a line of which nothing is cut off: its text stands on the strip, all of it.
@@ -318,8 +320,8 @@ class LineRenderer:
         placed: list[PlacedInk] = []
         words: list[tuple[str, float, float]] = []
         before: LineUnit | None = None
-        faces = (dress.main, dress.latin, dress.second)
-        shelf = {id(face): self._shelf.face(face, _DRAW_PX) for face in faces}
+        faces = {id(face): face for face in (dress.main, dress.latin, dress.second)}
+        shelf = {key: self._shelf.face(face, _DRAW_PX) for key, face in faces.items()}
         for number, unit in enumerate(units):
             face = dress.face(number, unit)
             if before is not None:
@@ -386,14 +388,14 @@ class LineRenderer:
         kernel = _KERNELS[rng.integers(3)]
         # Reducing by a whole number first is cheaper; behind it a box would take or leave pixels.
         gap = None if kernel == Image.Resampling.BOX else 1.1
-        page = Image.fromarray(canvas).resize(size, kernel, reducing_gap=gap)
-        grey = _ink_table(rng).take(np.asarray(page))
+        page = image_over(canvas).resize(size, kernel, reducing_gap=gap)
+        grey = image_over(_ink_table(rng).take(pixels(page.im)))
         if rng.random() < config.degraded:
             grey = _degrade(grey, rng)
         width = max(8, round(wide * config.height_px / tall))
         width = min(width, max_width_px)  # rounding may have added a pixel
-        scaled = Image.fromarray(grey).resize((width, config.height_px), Image.Resampling.BICUBIC)
-        return np.asarray(scaled)
+        scaled = grey.resize((width, config.height_px), Image.Resampling.BICUBIC)
+        return pixels(scaled.im)
 
 
 def _drawn_by_main(text: str) -> str:
@@ -460,19 +462,18 @@ def _extremes(pixels: np.ndarray, choose: np.ufunc) -> np.ndarray:
     return whole
 
 
-def _degrade(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a strip with the traces of one or two of blur, noise and JPEG."""
-    image = Image.fromarray(grey)
+def _degrade(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return a grey image with the traces of one or two of blur, noise and JPEG."""
     if rng.random() < 0.4:
         image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.2, 0.75))))
     if rng.random() < 0.4:
-        noisy = rng.standard_normal(grey.shape, np.float32)
+        noisy = rng.standard_normal((image.height, image.width), np.float32)
         noisy *= np.float32(rng.uniform(1, 14))
-        noisy += np.asarray(image)
+        noisy += pixels(image.im)
         np.minimum(np.maximum(noisy, 0, out=noisy), 255, out=noisy)
-        image = Image.fromarray(noisy.astype(np.uint8))
+        image = image_over(noisy.astype(np.uint8))
     if rng.random() < 0.3:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=int(rng.integers(30, 95)))
         image = Image.open(buffer, formats=("JPEG",))
-    return np.asarray(image)
+    return image

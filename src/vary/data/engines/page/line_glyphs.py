@@ -2,19 +2,19 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from PIL import ImageFont
 
 from vary.data.engines.page.breaking import is_cjk
-from vary.data.engines.page.glyphs import Advances
-from vary.data.fonts import FontFace, pixels
+from vary.data.engines.page.glyphs import FontLoader
+from vary.data.font_tables import font_tables
+from vary.data.fonts import FontFace
 
 # Of all faces together; Chinese ones alone would fill any memory in time.
 _MOST_BYTES = 96 << 20
 _OVERHEAD_BYTES = 300
-_LINES_BETWEEN_LOOKS = 64
+LINES_BETWEEN_LOOKS = 256
 # A face that moves none of these has no table of kerning that Pillow's basic layout knows of.
 _KERNED_PAIRS = ("AV", "To", "VA", "P,", "LT", "Ty", "fi", "r.")
 
@@ -24,30 +24,23 @@ _KERNED_PAIRS = ("AV", "To", "VA", "P,", "LT", "Ty", "fi", "r.")
 PlacedInk = tuple[np.ndarray, int, int]
 
 
-class FontLoader(Protocol):
-    """The part of `FontLibrary` that drawing needs."""
-
-    def load(self, face: FontFace, size_px: float) -> ImageFont.FreeTypeFont:
-        """Return a face at a size."""
-        ...
-
-
 class FaceGlyphs:
     """The glyphs of a face at one size, drawn as they are asked for.
 
     Args:
-        font: the face, with basic layout.
+        fonts: loads the face.
+        face: whose glyphs these are.
+        size_px: of its em.
     """
 
-    def __init__(self, font: ImageFont.FreeTypeFont) -> None:
-        self._font = font
+    def __init__(self, fonts: FontLoader, face: FontFace, size_px: float) -> None:
+        self._scaled = fonts.scaled(face, size_px)
         self._glyphs: dict[str, tuple[float, np.ndarray | None, int, int]] = {}
         self.num_bytes = 0
         self._kerns: dict[str, float] = {}
         self._reaches: dict[str, tuple[int, int]] = {}
-        self._advances = Advances(font)
-        may_kern = self._advances.tables.has_kern
-        self._has_kerning = may_kern and any(map(self._measured_kern, _KERNED_PAIRS))
+        may_kern = font_tables(face.path, face.index).has_kern
+        self._has_kerning = may_kern and any(map(self._scaled.kern, _KERNED_PAIRS))
 
     def place(self, text: str, x: float, tracking: float = 0.0) -> tuple[list[PlacedInk], float]:
         """Return the ink of a text that begins at `x`, and where it ends.
@@ -93,24 +86,16 @@ class FaceGlyphs:
             # Chinese is set without, and its pairs are without number.
             if is_cjk(pair[0]) or is_cjk(pair[1]):
                 return 0.0
-            kern = self._kerns[pair] = self._measured_kern(pair)
+            kern = self._kerns[pair] = self._scaled.kern(pair)
             self.num_bytes += _OVERHEAD_BYTES
         return kern
 
-    def _measured_kern(self, pair: str) -> float:
-        alone = (self._glyphs.get(character) or self._draw(character) for character in pair)
-        return self._font.getlength(pair) - sum(advance for advance, *_ in alone)
-
     def _draw(self, character: str) -> tuple[float, np.ndarray | None, int, int]:
-        mask, (left, top) = self._font.getmask2(character, mode="L", anchor="ls")
-        width, height = mask.size
-        ink = None
-        if width and height:
-            ink = pixels(mask)
-        drawn = (self._advances.of(character), ink, left, top)
-        self._glyphs[character] = drawn
-        self.num_bytes += width * height + _OVERHEAD_BYTES
-        return drawn
+        advance, bitmap = self._scaled.mask(character)
+        ink, left, top = (None, 0, 0) if bitmap is None else bitmap
+        self._glyphs[character] = advance, ink, left, top
+        self.num_bytes += (0 if ink is None else ink.size) + _OVERHEAD_BYTES
+        return advance, ink, left, top
 
 
 def reach_of(placed: Sequence[PlacedInk]) -> tuple[int, int]:
@@ -143,14 +128,14 @@ class GlyphShelf:
         """Return the glyphs of a face at a size."""
         key = (face, size_px)
         if key not in self._faces:
-            self._faces[key] = FaceGlyphs(self._fonts.load(face, size_px))
+            self._faces[key] = FaceGlyphs(self._fonts, face, size_px)
         self._faces.move_to_end(key)
         return self._faces[key]
 
     def tidy(self) -> None:
         """Let glyphs go where there are too many; called for each line, looks now and then."""
         self._num_calls += 1
-        if self._num_calls % _LINES_BETWEEN_LOOKS:
+        if self._num_calls % LINES_BETWEEN_LOOKS:
             return
         total = sum(glyphs.num_bytes for glyphs in self._faces.values())
         while total > self._most_bytes and len(self._faces) > 1:
@@ -181,15 +166,15 @@ def ink_canvas(
         ink, x = whole, left
         height, width = ink.shape
         y = round(baseline + slope * (x + width / 2 - middle)) + offset
-        if y < 0 or x < 0 or y + height > high or x + width > wide:
+        right, bottom = x + width, y + height
+        if y < 0 or x < 0 or bottom > high or right > wide:
             ink = ink[max(0, -y) : max(0, high - y), max(0, -x) : max(0, wide - x)]
             if not ink.size:
                 continue
-            x, y = max(0, x), max(0, y)
-            height, width = ink.shape
-        place = canvas[y : y + height, x : x + width]
+            x, y, right, bottom = max(0, x), max(0, y), min(right, wide), min(bottom, high)
+        place = canvas[y:bottom, x:right]
         if x >= end:
             place[:] = ink
         else:
             np.maximum(place, ink, out=place)
-        end = max(end, x + width)
+        end = max(end, right)

@@ -13,7 +13,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from vary.data.fonts import image_over, images_share_memory
+from vary.data.image_memory import image_over, images_share_memory
 
 # Of zlib: 2 and 3 take 9 and 33 per cent longer and save 2 and 4 per cent.
 _LEVEL = 1

@@ -1,11 +1,9 @@
 """How text looks and how wide it is, measured finely enough to match what is drawn."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from PIL import ImageFont
-
-from vary.data.engines.page.glyphs import GlyphSet
+from vary.data.engines.page.glyphs import FontLoader, GlyphSet
 from vary.data.fonts import FontFace
 
 Color = tuple[int, int, int]
@@ -40,14 +38,6 @@ class TextStyle:
         return hash((self.size_px, self.face.style))
 
 
-class FontLoader(Protocol):
-    """The part of `FontLibrary` that drawing needs."""
-
-    def load(self, face: FontFace, size_px: float) -> ImageFont.FreeTypeFont:
-        """Return a face at a size."""
-        ...
-
-
 @dataclass
 class Typesetter:
     """Measures text; keeps the fonts and widths of one page, so it is made anew for each.
@@ -72,18 +62,14 @@ class Typesetter:
     _last_widths: tuple[TextStyle, dict[str, float]] | None = None
     _last_space: tuple[TextStyle, float] | None = None
 
-    def font(self, style: TextStyle) -> ImageFont.FreeTypeFont:
-        """Return a style's font at `OVERSAMPLE` times its size."""
-        return self.glyphs(style).font
-
     def glyphs(self, style: TextStyle) -> GlyphSet:
         """Return the glyphs of a style's font at `OVERSAMPLE` times its size."""
         known = self._of_style.get(style)
         if known is None:
             key = (style.face, style.size_px)
             if key not in self._loaded:
-                font = self.fonts.load(style.face, style.size_px * OVERSAMPLE)
-                self._loaded[key] = GlyphSet(font)
+                size_px = style.size_px * OVERSAMPLE
+                self._loaded[key] = GlyphSet(self.fonts, style.face, size_px)
             known = self._of_style[style] = self._loaded[key]
         return known
 
@@ -119,7 +105,7 @@ class Typesetter:
 
         Limited to what text needs: some fonts claim several ems for their rarest glyphs.
         """
-        ascent, descent = self.font(style).getmetrics()
+        ascent, descent = self.glyphs(style).extent
         scale = 1 / OVERSAMPLE
         return (
             min(max(ascent * scale, 0.7 * style.size_px), 1.0 * style.size_px),
