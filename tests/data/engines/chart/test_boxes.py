@@ -1,8 +1,17 @@
+import math
+
 import numpy as np
 import pytest
 
 from vary.data.engines.base import Reject
-from vary.data.engines.chart.boxes import TextBox, first_outside, first_overlap, ink_words
+from vary.data.engines.chart.boxes import (
+    Sector,
+    TextBox,
+    beyond_sector,
+    first_outside,
+    first_overlap,
+    ink_words,
+)
 
 
 def text_box(text, x, y, degrees=0.0, color=(0, 0, 0)):
@@ -69,3 +78,30 @@ def test_words_without_ink_or_contrast_are_rejected():
     pale = text_box("abcd", 50, 50, color=(230, 230, 230))
     with pytest.raises(Reject, match="text without contrast"):
         ink_words([pale], paper_with_ink())
+
+
+RIGHT = Sector(-0.5, 0.5, 30.0, 70.0)
+TOP = Sector(0.25 * math.pi, 0.75 * math.pi, 30.0, 70.0)
+
+
+@pytest.mark.parametrize(
+    ("sector", "width", "height", "beyond"),
+    [
+        (RIGHT, 30.0, 6.0, None),
+        (RIGHT, 48.0, 6.0, 4.0),  # into the hole, in the middle of a side
+        (TOP, 48.0, 6.0, None),  # a ring is wider above its hole than beside it
+        (TOP, 120.0, 6.0, 10.0),
+        (Sector(0.2, -0.2, 30.0, 70.0), 6.0, 32.0, 5.0),  # above and below its sector
+        (Sector(-0.5, 0.5, 0.0, 70.0), 40.0, 6.0, None),
+        (Sector(math.pi - 0.5, math.pi + 0.5, 30.0, 70.0), 30.0, 6.0, None),
+    ],
+)
+def test_how_far_a_number_stands_out_of_its_sector(sector, width, height, beyond):
+    found = beyond_sector(sector, width, height / 0.72)
+    assert found <= 0 if beyond is None else found >= beyond
+
+
+def test_a_number_further_out_has_more_room():
+    narrow = Sector(-0.2, 0.2, 0.0, 70.0)
+    inside, outside = (beyond_sector(narrow, 20.0, 25.0, radius) for radius in (35.0, 56.0))
+    assert outside < 0 < inside

@@ -1,5 +1,6 @@
 """What is read back comes from what is drawn: where that is changed, the reading changes."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from vary.data.engines.base import Reject, sample_rng
 from vary.data.engines.chart.engine import ChartEngine
 from vary.data.engines.chart.glyphs import Lettering
+from vary.data.engines.chart.labels import _check_sector
 from vary.data.engines.chart.matplotlib_renderer import MatplotlibRenderer, lay_out
 from vary.data.engines.chart.reading import read_back, squeeze
 from vary.data.engines.chart.sheet import Crowded, Sheet
@@ -81,6 +83,22 @@ def test_a_wider_sector_is_seen(laid_out):
     marks[0].sectors[0] = (low, high + 30, middle)
     with pytest.raises(Reject, match="label and mark differ"):
         read_back(sheet, marks)
+
+
+def test_a_number_that_stands_out_of_its_sector_is_refused(laid_out):
+    sheet, marks = laid_out("pie", 1.0)
+    mark, radius = marks[0], marks[0].radius * 0.72
+    mark.sectors[0] = (75, 105, mark.sectors[0][2])
+    font = sheet.font(sheet.style.text.label_scale)
+    arc_px = radius * math.pi / 6
+    widths = {font.width("1" * digits) / arc_px: "1" * digits for digits in range(1, 60)}
+    fits = max(width for width in widths if width < 0.8)
+    _check_sector(sheet, mark, 0, widths[fits], 0.72)
+    # By its width alone it might still do, but not on an arc.
+    stands_out = max(width for width in widths if width < 4 / 3)
+    assert stands_out > 1.1
+    with pytest.raises(Crowded, match="no room for a value"):
+        _check_sector(sheet, mark, 0, widths[stands_out], 0.72)
 
 
 def test_a_wrong_label_is_seen(laid_out):

@@ -18,7 +18,25 @@ LEAST_CONTRAST = 60.0
 # Antialiased hairlines of small letters stay below their colour; empty places have nothing.
 LEAST_INK_PIXELS = 2
 
+# Of a number's size: its height, and how far it may stand beyond its sector.
+_DIGIT_HEIGHT, VALUE_SLACK = 0.72, 0.1
+
 Measure = Callable[[str], float]
+
+
+@dataclass(frozen=True)
+class Sector:
+    """A sector of a pie or a donut.
+
+    Attributes:
+        begin, end: radians.
+        inner, outer: radii, px.
+    """
+
+    begin: float
+    end: float
+    inner: float
+    outer: float
 
 
 @dataclass(frozen=True)
@@ -164,3 +182,29 @@ def _apart(one: np.ndarray, other: np.ndarray) -> bool:
             if mine.max() <= theirs.min() or theirs.max() <= mine.min():
                 return True
     return False
+
+
+def beyond_sector(
+    sector: Sector, width: float, size_px: float, radius: float | None = None
+) -> float:
+    """Return how far a number stands out of its sector, px; below 0 where it does not.
+
+    Args:
+        sector: where it stands, in the middle of its angle.
+        width: of the number, px.
+        size_px: of its digits.
+        radius: of its own middle, px; None: between the inner and the outer one.
+    """
+    half_width, half_height = width / 2, _DIGIT_HEIGHT * size_px / 2
+    turn, half_angle = (sector.begin + sector.end) / 2, abs(sector.end - sector.begin) / 2
+    away = (sector.inner + sector.outer) / 2 if radius is None else radius
+    middle = away * np.exp(1j * turn)
+    sides = np.array([1, 1, -1, -1]) * half_width, np.array([1, -1, 1, -1]) * half_height
+    corners = middle + sides[0] + 1j * sides[1]
+    radii, angles = np.abs(corners), np.abs(np.angle(corners * np.exp(-1j * turn)))
+    # The hole may reach into a side of the box, between its corners.
+    nearest = np.hypot(
+        max(abs(middle.real) - half_width, 0), max(abs(middle.imag) - half_height, 0)
+    )
+    beyond = np.max([radii - sector.outer, radii * (angles - half_angle)])
+    return float(max(beyond, sector.inner - nearest))

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from vary.data.engines.base import Reject
-from vary.data.engines.chart.boxes import TextBox, first_outside, first_overlap
+from vary.data.engines.chart.boxes import (
+    VALUE_SLACK,
+    Sector,
+    TextBox,
+    beyond_sector,
+    first_outside,
+    first_overlap,
+)
 from vary.data.engines.chart.echarts_look import EchartsLook
 from vary.data.engines.chart.echarts_options import has_legend
 from vary.data.engines.chart.echarts_pie import rose_of
@@ -23,8 +30,6 @@ _TOLERANCE_PX = 0.6
 # Values that are read from ticks must differ by this much to be told apart.
 LEAST_RESOLUTION_PX = 2.5
 _LEAST_SECTOR_TOLERANCE = 0.02
-# Of a number's size: its height, and how far it may stand beyond its sector.
-_DIGIT_HEIGHT, _VALUE_SLACK = 0.72, 0.1
 
 
 @dataclass(frozen=True)
@@ -207,8 +212,9 @@ class EchartsReport:
         size, form = style.text.size_px * style.text.label_scale, self.spec.series[0].form
         for value, mark in zip(self.spec.series[0].values, marks, strict=True):
             told = form.format(value)
-            half = width_of(style.text.face, size, told) / 2, _DIGIT_HEIGHT * size / 2
-            if beyond_sector(mark, *half) > _VALUE_SLACK * size:
+            sector = Sector(mark["begin"], mark["end"], mark["inner"], mark["outer"])
+            width = width_of(style.text.face, size, told)
+            if beyond_sector(sector, width, size) > VALUE_SLACK * size:
                 raise Crowded("no room for a value in its sector", told)
 
     def _check_axes(self) -> None:
@@ -357,18 +363,3 @@ def _measure(face: Any, whole: str, line: dict[str, Any]) -> Any:
     """Return what tells the width of a part of a line: its share of the width that was drawn."""
     total = width_of(face, 1.0, whole) or 1.0
     return lambda part: width_of(face, 1.0, part) / total * line["width"]
-
-
-def beyond_sector(mark: dict[str, float], half_width: float, half_height: float) -> float:
-    """Return how far a box in the midst of a sector stands out of it, px."""
-    turn, half_angle = (mark["begin"] + mark["end"]) / 2, abs(mark["end"] - mark["begin"]) / 2
-    middle = (mark["inner"] + mark["outer"]) / 2 * np.exp(1j * turn)
-    sides = np.array([1, 1, -1, -1]) * half_width, np.array([1, -1, 1, -1]) * half_height
-    corners = middle + sides[0] + 1j * sides[1]
-    radii, angles = np.abs(corners), np.abs(np.angle(corners * np.exp(-1j * turn)))
-    # The hole may reach into a side of the box, between its corners.
-    nearest = np.hypot(
-        max(abs(middle.real) - half_width, 0), max(abs(middle.imag) - half_height, 0)
-    )
-    beyond = np.max([radii - mark["outer"], radii * (angles - half_angle)])
-    return float(max(beyond, mark["inner"] - nearest))

@@ -2,6 +2,7 @@
 
 import math
 
+from vary.data.engines.chart.boxes import VALUE_SLACK, Sector, beyond_sector
 from vary.data.engines.chart.marks import Marks
 from vary.data.engines.chart.sheet import Crowded, Sheet
 from vary.data.engines.chart.style import Rgb, contrast
@@ -136,7 +137,7 @@ def lay_sector_texts(sheet: Sheet, mark: Marks) -> None:
         shown = series.form.format(value)
         if inside:
             share = (1 + look.pie_hole) / 2 if look.pie_hole else 0.72
-            _check_sector(sheet, mark, shown, (value / sum(series.values), share))
+            _check_sector(sheet, mark, number, shown, share)
             x, y = _from_middle(sheet, mark, number, share + look.pie_apart)
             sheet.labels[0, number] = sheet.text(
                 shown, sheet.style.text.label_scale, x=x, y=y, across="center", along="middle",
@@ -156,13 +157,16 @@ def _from_middle(sheet: Sheet, mark: Marks, number: int, share: float) -> tuple[
     return middle[0] + share * (top[0] - middle[0]), middle[1] + share * (top[1] - middle[1])
 
 
-def _check_sector(sheet: Sheet, mark: Marks, text: str, place: tuple[float, float]) -> None:
-    """Refuse numbers that are wider than their sector where they stand; place is share, radius."""
-    share, radius = place
-    width = sheet.font(sheet.style.text.label_scale).width(text)
-    ring_px = mark.radius * (1 - sheet.style.marks.pie_hole)
-    arc_px = 2 * math.pi * share * radius * mark.radius
-    if arc_px < sheet.em * 1.25 or min(arc_px, ring_px) < width * 0.75:
+def _check_sector(sheet: Sheet, mark: Marks, number: int, text: str, share: float) -> None:
+    """Refuse numbers without room in their sector, in which they stand at a share of its radius."""
+    begin, end = (math.radians(edge) for edge in mark.sectors[number][:2])
+    hole, scale = sheet.style.marks.pie_hole, sheet.style.text.label_scale
+    width, size = sheet.font(scale).width(text), sheet.em * scale
+    radius = share * mark.radius
+    arc_px, ring_px = (end - begin) * radius, mark.radius * (1 - hole)
+    sector = Sector(begin, end, hole * mark.radius, mark.radius)
+    is_beyond = beyond_sector(sector, width, size, radius) > VALUE_SLACK * size
+    if is_beyond or arc_px < sheet.em * 1.25 or min(arc_px, ring_px) < width * 0.75:
         raise Crowded("no room for a value in its sector", text)
 
 
