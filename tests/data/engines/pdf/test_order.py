@@ -148,3 +148,13 @@ def test_a_table_is_no_columns_where_some_rows_are_empty():
         for part in range(2):
             rows += [line("cell", 250, y + 7.5 * part), line("words of it", 300, y + 7.5 * part)]
     assert firsts(rows)[::2] == names("r", 8)
+
+
+@pytest.mark.parametrize("name", ["name of a section", "一 二 三 四 五 六 七 八"])
+def test_leaders_of_a_contents_page_are_no_column(name):
+    page = []
+    for row in range(8):
+        y = 100 + 15 * row
+        page += [line(f"r{row} {name}", 50, y), line(f"{'. ' * 40}{row + 9}", 250, y)]
+    assert firsts(page) == names("r", 8)
+    assert read_order(page)[2].text.endswith(". . 11")

@@ -33,6 +33,7 @@ ALIGNED_SHARE = 0.6
 SAME_ROW_EM = 0.35
 # Raised and lowered type stands off its line by less than this.
 RAISED_EM = 0.55
+LEADERS = ".·…‥．"
 # A wider gap within a line is one between cells; justified lines are stretched up to it.
 CELL_GAP_EM = 1.6
 
@@ -46,7 +47,7 @@ class Segment:
         box: around them.
         baseline: y, pt.
         size: of the type, pt.
-        weight: characters; an ideograph counts twice.
+        weight: characters but those of leaders; an ideograph counts twice.
     """
 
     pieces: list[Piece]
@@ -178,9 +179,13 @@ def _unbroken(fragment: Fragment) -> list[Segment]:
 def _segment(pieces: list[Piece], box: Box, fragment: Fragment) -> Segment:
     texts = [piece.text for piece in pieces]
     whole = "".join(texts)
+    if whole[-1] in LEADERS or "..." in whole:
+        # The dots of a contents page lead to a number; they are no text beside that of its names.
+        texts = [text.split("...")[0] if text.strip(LEADERS) else "" for text in texts]
+        whole = "".join(texts)
     weight = len(whole)
     if not whole.isascii():
-        weight = sum(2 if is_cjk(text[0]) else len(text) for text in texts)
+        weight = sum(2 if is_cjk(text[0]) else len(text) for text in texts if text)
     return Segment(pieces, box, fragment.baseline, fragment.size, weight)
 
 
