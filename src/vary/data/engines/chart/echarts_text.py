@@ -2,14 +2,15 @@
 
 import hashlib
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
-
-from PIL import ImageFont
 
 from vary.data.engines.chart.sheet import Crowded
 from vary.data.engines.chart.spec import ChartSpec
 from vary.data.engines.chart.style import Rgb
+from vary.data.font_tables import font_tables
 from vary.data.fonts import FontFace
+from vary.data.scaled_faces import OpenFace, ScaledFace
 
 # Widths are measured at this size and scaled: hinting at small sizes has no say.
 _MEASURE_PX = 64
@@ -85,11 +86,16 @@ def wrap(face: FontFace, size_px: float, text: str, width_px: float, most_lines:
 
 @lru_cache(maxsize=8192)
 def _width(face: FontFace, text: str) -> float:
-    return float(_font(face).getlength(text))
+    kerned = pairwise(text) if font_tables(face.path, face.index).has_kern else ()
+    kerns = sum(_scaled(face).kern(before + after) for before, after in kerned)
+    return sum(_advance(face, character) for character in text) + kerns
+
+
+@lru_cache(maxsize=1 << 15)
+def _advance(face: FontFace, character: str) -> float:
+    return _scaled(face).glyph(character).advance
 
 
 @lru_cache(maxsize=64)
-def _font(face: FontFace) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(
-        str(face.path), _MEASURE_PX, index=face.index, layout_engine=ImageFont.Layout.BASIC
-    )
+def _scaled(face: FontFace) -> ScaledFace:
+    return OpenFace(face.path, face.index).scaled(_MEASURE_PX)
