@@ -3,6 +3,7 @@ import shutil
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,15 @@ import pytest
 from vary.data import scaled_faces
 from vary.data.engines.base import make_sample
 from vary.data.engines.page.engine import PageConfig, build_page_engine
+from vary.data.fonts import FontLibrary
 from vary.data.freetype import FreeType, freetype_of_pillow
-from vary.data.scaled_faces import FreeTypeScaled, OpenFace, PillowScaled, load_font
+from vary.data.scaled_faces import (
+    FreeTypeScaled,
+    OpenFace,
+    PillowScaled,
+    load_font,
+    rest_files,
+)
 
 CHARACTERS = (
     "".join(map(chr, range(0x20, 0x250))) + "\t\u2013\u2026\u4e00\uffff\U0001f600\U0010ffff"
@@ -24,6 +32,17 @@ needs_freetype = pytest.mark.skipif(
 @pytest.fixture
 def path(font_folder):
     return font_folder / "aileron.ttf"
+
+
+def mapped_kib(path) -> int:
+    """Return how much of a file is in this process's memory."""
+    is_of_file, total = False, 0
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if "-" in line.split()[0]:
+            is_of_file = line.endswith(str(path))
+        elif is_of_file and line.startswith("Rss:"):
+            total += int(line.split()[1])
+    return total
 
 
 def same(one, other) -> bool:
@@ -101,6 +120,27 @@ def test_a_file_is_mapped_once_and_let_go(path, tmp_path):
     del scaled
     gc.collect()
     assert gone() is None and path not in scaled_faces._files
+
+
+@needs_freetype
+def test_files_rest_and_are_there_again(path, tmp_path):
+    path = shutil.copy(path, tmp_path / "own.ttf")
+    scaled = OpenFace(path, 0).scaled(20)
+    before = scaled.glyph("a")
+    assert mapped_kib(path) > 0
+    rest_files()
+    assert mapped_kib(path) == 0
+    assert same(scaled.glyph("a"), before)
+    assert mapped_kib(path) > 0
+
+
+def test_a_library_lets_files_rest_now_and_then(font_folder, monkeypatch):
+    rested = []
+    monkeypatch.setattr("vary.data.fonts.rest_files", lambda: rested.append(1))
+    library = FontLibrary.discover([font_folder])
+    for size in range(600):
+        library.scaled(library.faces[0], 10 + size / 10)
+    assert len(rested) == 2
 
 
 def test_threads_share_a_face(path):

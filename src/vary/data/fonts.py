@@ -16,7 +16,7 @@ from PIL import ImageFont
 
 from vary.data.engines.base import Reject
 from vary.data.font_tables import FontTables, font_tables
-from vary.data.scaled_faces import OpenFace, ScaledFace, load_font
+from vary.data.scaled_faces import OpenFace, ScaledFace, load_font, rest_files
 from vary.errors import InputError, VaryError
 
 _SUFFIXES = {".ttf", ".otf", ".ttc", ".otc"}
@@ -28,6 +28,7 @@ _MISSING = "\U0010ffff"
 # Faces that are kept open: so many, and with files of so many bytes together. Each maps its file
 # anew, so that open faces of large collections look like gigabytes of memory.
 _MOST_OPEN, _MOST_OPEN_BYTES = 512, 192 << 20
+_CALLS_BETWEEN_RESTS = 256
 # Letters whose accents stand above them, and how high at least, of `_PROBE_PX`.
 _ACCENTED = (("ö", "o"), ("ñ", "n"), ("ä", "a"), ("å", "a"), ("û", "u"))
 _ACCENT_PX = 3
@@ -113,6 +114,7 @@ class FontLibrary:
         self._known: dict[FontFace, _Coverage] = {}
         self._loaded: OrderedDict[tuple[FontFace, float], ImageFont.FreeTypeFont] = OrderedDict()
         self._open_bytes = 0
+        self._num_scaled = 0
         self._open: OrderedDict[tuple[Path, int], OpenFace] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -233,6 +235,9 @@ class FontLibrary:
         self._open.move_to_end(key)
         while len(self._open) > _MOST_OPEN:
             self._open.popitem(last=False)
+        self._num_scaled += 1
+        if self._num_scaled % _CALLS_BETWEEN_RESTS == 0:
+            rest_files()
         return opened.scaled(size_px)
 
     def load(self, face: FontFace, size_px: float) -> ImageFont.FreeTypeFont:

@@ -10,12 +10,12 @@ Source: FreeType's API reference; its public structures have been laid out alike
 
 import ctypes
 import itertools
+import mmap
 import threading
 import weakref
 from collections.abc import Callable
 from ctypes import POINTER, c_int, c_long, c_short, c_uint, c_ulong, c_ushort, c_void_p
 from functools import lru_cache
-from mmap import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -189,10 +189,16 @@ class FontFile:
         content: the file, mapped or read.
     """
 
-    def __init__(self, content: mmap | bytes) -> None:
+    def __init__(self, content: mmap.mmap | bytes) -> None:
+        self._content = content
         self._bytes = np.frombuffer(content, np.uint8)
         self.address: int = self._bytes.ctypes.data
         self.size = len(self._bytes)
+
+    def rest(self) -> None:
+        """Let go of the memory that the file was mapped to; what is needed is mapped again."""
+        if isinstance(self._content, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self._content.madvise(mmap.MADV_DONTNEED)
 
 
 class FreeTypeFace:

@@ -197,6 +197,12 @@ def _mapped(path: Path) -> FontFile:
     return file
 
 
+def rest_files() -> None:
+    """Let go of the memory that font files are mapped to: large ones would fill gigabytes."""
+    for file in list(_files.values()):
+        file.rest()
+
+
 @lru_cache(maxsize=1)
 def _freetype() -> FreeType | None:
     """Return Pillow's FreeType if it can be called and draws here what Pillow draws."""
