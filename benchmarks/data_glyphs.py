@@ -16,10 +16,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from vary.data.fonts import FontFace, FontLibrary
-from vary.data.scaled_faces import Glyph, OpenFace, PillowScaled, ScaledFace, load_font
+from vary.data.scaled_faces import (
+    Glyph,
+    OpenFace,
+    PillowScaled,
+    ScaledFace,
+    are_alike,
+    load_font,
+)
 
 SIZES_PX = (9.0, 12.0, 13.7, 16.0, 24.0, 31.13, 37.3, 40.0, 61.77, 120.3)
 LATIN = string.ascii_letters + string.digits + ".,;-()[]!?&%ÄÖéßñαΣ∞ "
@@ -54,7 +59,7 @@ def compare(faces: Sequence[FontFace], fonts: FontLibrary, most: int, seed: int)
                 ]
                 row = found.setdefault(script, Row())
                 row.glyphs += len(characters)
-                row.differ += sum(not same(*pair) for pair in pairs)
+                row.differ += sum(not are_alike(*pair) for pair in pairs)
                 row.ours_s += timed(ours.glyph, characters)
                 row.pillow_s += timed(pillow.glyph, characters)
     return found
@@ -66,14 +71,6 @@ def timed(draw: Callable[[str], Glyph], characters: Sequence[str]) -> float:
     for character in characters:
         draw(character)
     return time.process_time() - start
-
-
-def same(one: Glyph, other: Glyph) -> bool:
-    """Return whether two glyphs are the same in every pixel, place and advance."""
-    if one.bitmap is None or other.bitmap is None:
-        return one == other
-    where, there = (one.advance, *one.bitmap[1:]), (other.advance, *other.bitmap[1:])
-    return where == there and np.array_equal(one.bitmap[0], other.bitmap[0])
 
 
 def main() -> None:

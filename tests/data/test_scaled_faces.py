@@ -181,7 +181,7 @@ def test_pages_are_the_same_without_the_library(font_folder, text_folder, monkey
 
 
 def test_a_library_that_draws_otherwise_is_left(monkeypatch):
-    monkeypatch.setattr(scaled_faces, "_are_alike", lambda *_: False)
+    monkeypatch.setattr(scaled_faces, "are_alike", lambda *_: False)
     assert scaled_faces._freetype.__wrapped__() is None
 
 

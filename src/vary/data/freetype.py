@@ -163,7 +163,6 @@ class FreeType:
             call = getattr(calls, name)
             call.argtypes, call.restype = arguments, c_int
         calls.FT_Get_Char_Index.restype = c_uint
-        self.load_glyph: Callable[..., int] = calls.FT_Load_Glyph
         self.index: Callable[..., int] = calls.FT_Get_Char_Index
         self._calls = calls
         self.handle = c_void_p()
@@ -175,7 +174,9 @@ class FreeType:
         Raises:
             OSError: it returned an error.
         """
-        check(name, getattr(self._calls, name)(*arguments))
+        error = getattr(self._calls, name)(*arguments)
+        if error:
+            raise OSError(f"{name}: FreeType error {error}")
 
     def release(self, name: str, pointer: Any, _kept: object) -> None:
         """Give something back; what it needs is kept until then."""
@@ -272,12 +273,9 @@ class FreeTypeSize:
         face = self._face
         freetype = face.freetype
         with face.lock:
-            if face.active != self._number:
-                self._activate()
+            self._activate()
             index = freetype.index(face.pointer, ord(character))
-            error = freetype.load_glyph(face.pointer, index, _LOAD_RENDER)
-            if error:
-                check("FT_Load_Glyph", error)
+            freetype.call("FT_Load_Glyph", face.pointer, index, _LOAD_RENDER)
             slot = face.slot
             bitmap = slot.bitmap
             rows, pitch = bitmap.rows, bitmap.pitch
@@ -312,8 +310,9 @@ class FreeTypeSize:
         return kern.x
 
     def _activate(self) -> None:
-        self._face.freetype.call("FT_Activate_Size", self._size)
-        self._face.active = self._number
+        if self._face.active != self._number:
+            self._face.freetype.call("FT_Activate_Size", self._size)
+            self._face.active = self._number
 
 
 @lru_cache(maxsize=1)
@@ -330,9 +329,3 @@ def freetype_of_pillow() -> FreeType | None:
 def whole(units: int) -> int:
     """Return 1/64 px as whole px, rounded as FreeType and Pillow do."""
     return (units + PIXEL // 2) // PIXEL
-
-
-def check(name: str, error: int) -> None:
-    """Raise OSError if FreeType has returned an error."""
-    if error:
-        raise OSError(f"{name}: FreeType error {error}")

@@ -216,14 +216,15 @@ def _freetype() -> FreeType | None:
         face = FreeTypeFace(freetype, FontFile(font.font_bytes), 0)
         found = FreeTypeScaled(face, _PROBED_PX, lambda: expected)
         is_alike = found.extent == expected.extent and all(
-            _are_alike(found.mask(character), expected.mask(character)) for character in _PROBED
+            are_alike(found.mask(character), expected.mask(character)) for character in _PROBED
         )
     except OSError:
         return None
     return freetype if is_alike else None
 
 
-def _are_alike(one: Glyph, other: Glyph) -> bool:
+def are_alike(one: Glyph, other: Glyph) -> bool:
+    """Return whether two glyphs are the same in every pixel, place and advance."""
     if one.bitmap is None or other.bitmap is None:
         return one == other
     places = one.bitmap[1:] == other.bitmap[1:]

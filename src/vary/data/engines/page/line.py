@@ -8,7 +8,7 @@ height as the cutting does it.
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -171,8 +171,7 @@ class LineRenderer:
         num_chars = int(fill * max_width_px / width)
         text, sources = self.texts.draw_with_sources(rng, max(1, num_chars))
         face = self._main_fonts.pick(rng, _drawn_by_main(text))
-        line = self.render(text, face, rng, max_width_px, share)
-        return LineImage(line.strip, line.text, line.words, line.faces, sources)
+        return replace(self.render(text, face, rng, max_width_px, share), sources=sources)
 
     def draw_whole(self, rng: np.random.Generator, max_width_px: int, tries: int = 1) -> LineImage:
         """Return a line of which nothing is cut off: its text stands on the strip, all of it.
